@@ -1,0 +1,52 @@
+// Base error and the protocol error: the only thing that a codec may throw on bad input.
+
+const BRAND = Symbol.for('tidewire.error')
+
+/** An error with a stable `code`, a cause and whether trying again can help. Match on `code`, not on the class. */
+export class TidewireError extends Error {
+  readonly code: string
+  readonly retryable: boolean
+  readonly details: Readonly<Record<string, unknown>> | undefined
+
+  constructor(
+    code: string,
+    message: string,
+    options: { cause?: unknown; retryable?: boolean; details?: Record<string, unknown> } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'TidewireError'
+    this.code = code
+    this.retryable = options.retryable ?? false
+    this.details = options.details
+    Object.defineProperty(this, BRAND, { value: true })
+  }
+
+  /** Two copies of this package may be loaded (server and client), so the brand decides, not the prototype. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (typeof value !== 'object' || value === null || (value as Record<symbol, unknown>)[BRAND] !== true) return false
+    return this === TidewireError || Function.prototype[Symbol.hasInstance].call(this, value) || value.constructor?.name === this.name
+  }
+}
+
+export type ProtocolErrorCode =
+  | 'TW_ERR_ENGINE_PACKET'
+  | 'TW_ERR_ENGINE_PAYLOAD'
+  | 'TW_ERR_SOCKET_PACKET'
+  | 'TW_ERR_ATTACHMENTS'
+  | 'TW_ERR_DEPTH'
+  | 'TW_ERR_MSGPACK'
+  | 'TW_ERR_FRAME'
+  | 'TW_ERR_FRAME_TOO_LARGE'
+  | 'TW_ERR_FRAME_UTF8'
+
+/** The peer (or, when encoding, the application) broke the protocol. `closeCode` is set by the WebSocket codec. */
+export class ProtocolError extends TidewireError {
+  declare readonly code: ProtocolErrorCode
+  readonly closeCode: number | undefined
+
+  constructor(code: ProtocolErrorCode, message: string, options: { cause?: unknown; closeCode?: number } = {}) {
+    super(code, message, options)
+    this.name = 'ProtocolError'
+    this.closeCode = options.closeCode
+  }
+}

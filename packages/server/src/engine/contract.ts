@@ -1,0 +1,50 @@
+// The seam between the two halves of the server: the engine (sessions, transports) below, Socket.IO (connections, namespaces) above.
+// Above it nothing knows a transport; below it nothing knows a namespace. Direct calls only; emitters exist at the user's surface.
+import type { EngineRevision } from '@tidewire/protocol'
+import type { IncomingMessage } from 'node:http'
+import type { OutgoingMessage } from './outgoing-message.ts'
+
+/** Why a session closed: the reasons of the official server (docs: disconnect reasons). */
+export type CloseReason =
+  | 'transport error'
+  | 'transport close'
+  | 'forced close'
+  | 'ping timeout'
+  | 'parse error'
+  | 'server shutting down'
+  | 'forced server close'
+
+export interface SessionHandler {
+  /**
+   * One Engine.IO message, in order, never re-entrantly. A `Buffer` belongs to the handler (it does not pin a read chunk).
+   * Must not throw: the connection maps decoder errors to a close by itself.
+   */
+  handleMessage(data: string | Buffer): void
+  /** Exactly once, after which nothing else is called. `description` is what the transport knows (an error, a close code). */
+  handleClose(reason: CloseReason, description?: unknown): void
+}
+
+/** What the Socket.IO half sees of one Engine.IO session. Users hold the same object as `socket.conn`. */
+export interface EngineSession {
+  /** Exactly 20 characters of [A-Za-z0-9_-]: 4 for the node incarnation, 16 random (unless `generateId` is the user's). */
+  readonly id: string
+  readonly protocol: EngineRevision
+  /** The handshake request: made from compact facts on first access when no user code has seen the original. */
+  readonly request: IncomingMessage
+  readonly remoteAddress: string
+  readonly readyState: 'opening' | 'open' | 'closing' | 'closed'
+  readonly transport: { readonly name: string; readonly writable: boolean }
+  /** True when a message sent now would leave at once: outbox empty and the transport not full. Volatile messages need it. */
+  readonly writable: boolean
+  /** Set by the Socket.IO half before its `handleSession` returns. */
+  handler: SessionHandler | undefined
+  /** Queues one message behind all earlier ones; written at the end of the loop turn. Ignored unless open. */
+  sendMessage(message: OutgoingMessage, options?: { compress?: boolean }): void
+  /** Closes after the outbox is flushed, or at once with `discard`. Idempotent. Reason: "forced close". */
+  close(discard?: boolean): void
+}
+
+export interface EngineHandler {
+  /** A session opened (its open packet is queued). Called before any of its messages. */
+  handleSession(session: EngineSession): void
+}

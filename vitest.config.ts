@@ -1,0 +1,47 @@
+import { defineConfig } from 'vitest/config'
+
+const conditions = ['tidewire-source', 'module', 'node', 'development|production']
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['packages/*/test/**/*.test.ts', 'testkit/test/**/*.test.ts', 'examples/*/test/unit/**/*.test.ts'],
+          pool: 'forks',
+          isolate: false,
+          testTimeout: 15_000,
+        },
+      },
+      {
+        // Real clients and servers of other makes; each file owns its processes, so files run one after the other per worker.
+        extends: true,
+        test: {
+          name: 'interop',
+          include: ['interop/test/**/*.test.ts'],
+          pool: 'forks',
+          isolate: true,
+          maxWorkers: 2,
+          testTimeout: 60_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'browser',
+          include: ['examples/*/test/browser/**/*.test.ts', 'test/docs/**/*.test.ts'],
+          pool: 'forks',
+          isolate: true,
+          maxWorkers: 1,
+          testTimeout: 90_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+})
