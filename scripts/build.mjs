@@ -1,0 +1,22 @@
+// Builds the publishable packages in dependency order: ESM, CommonJS and declarations into packages/*/dist.
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, readdirSync } from 'node:fs'
+
+const packages = process.argv.length > 2 ? process.argv.slice(2) : ['protocol', 'client', 'server']
+const tsdown = new URL('../node_modules/tsdown/dist/run.mjs', import.meta.url).pathname
+
+for (const name of packages) {
+  const cwd = new URL(`../packages/${name}`, import.meta.url).pathname
+  if (!existsSync(`${cwd}/tsdown.config.ts`)) continue
+  const startedAt = performance.now()
+  const result = spawnSync(process.execPath, [tsdown, '--logLevel', 'warn'], { cwd, stdio: 'inherit' })
+  if (result.status !== 0) process.exit(1)
+  console.log(`built packages/${name} in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
+}
+
+// The server serves the browser bundle from its own package, as the package it replaces does.
+const bundles = new URL('../packages/client/dist/', import.meta.url).pathname
+const served = new URL('../packages/server/dist/client/', import.meta.url).pathname
+if (existsSync(bundles)) {
+  for (const file of readdirSync(bundles).filter((name) => /^socket\.io\..*js(\.map)?$/.test(name))) cpSync(bundles + file, served + file)
+}

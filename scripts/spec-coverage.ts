@@ -1,0 +1,36 @@
+// Compares the rules of SPEC.md with the rule numbers in test titles. Exit 1 for a test that cites an unknown rule or a rule that no
+// test cites.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const root = new URL('..', import.meta.url).pathname
+const folders = ['packages', 'interop', 'examples', 'testkit', 'test', 'bench']
+
+function* testFiles(folder: string): Generator<string> {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (['node_modules', 'dist', '.cache', 'artifacts', 'vectors', 'traces'].includes(entry.name)) continue
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) yield* testFiles(path)
+    else if (/\.test\.(ts|mjs)$/.test(entry.name)) yield path
+  }
+}
+
+const RULE = /(?:EIO|WS|SIO|API|CLI|IM)-\d+/g
+const rules = new Set(
+  [...readFileSync(join(root, 'SPEC.md'), 'utf8').matchAll(/^- \*\*((?:EIO|WS|SIO|API|CLI|IM)-\d+)\*\*/gm)].map((match) => match[1]!),
+)
+const citedIn = new Map<string, string>()
+for (const folder of folders) {
+  for (const path of testFiles(join(root, folder))) {
+    for (const [bracket] of readFileSync(path, 'utf8').matchAll(/\[(?:(?:EIO|WS|SIO|API|CLI|IM)-\d+[, ]*)+\]/g)) {
+      for (const [rule] of bracket.matchAll(RULE)) citedIn.set(rule, path.slice(root.length))
+    }
+  }
+}
+
+const untested = [...rules].filter((rule) => !citedIn.has(rule))
+const unknown = [...citedIn].filter(([rule]) => !rules.has(rule))
+for (const [rule, path] of unknown) console.log(`unknown rule ${rule} in ${path}`)
+for (const rule of untested) console.log(`no test cites ${rule}`)
+console.log(`spec: ${rules.size} rules, ${rules.size - untested.length} cited by tests, ${unknown.length} unknown`)
+process.exit(unknown.length > 0 || untested.length > 0 ? 1 : 0)
