@@ -1,20 +1,166 @@
 // Incremental decoder: a text, then its attachments; returns a value, emits nothing.
+import { ProtocolError } from '../errors.ts'
+import { DEFAULT_LIMITS } from '../limits.ts'
+import { insertBinary, tooDeep } from './binary.ts'
+import { PacketType, isDataValid } from './packet.ts'
 import type { SocketPacket, SocketRevision } from './packet.ts'
 
 export interface SocketPacketDecoderOptions {
   revision: SocketRevision
   maxAttachments?: number
   maxDepth?: number
-  reviver?: (this: any, key: string, value: any) => any
+  reviver?: ((this: any, key: string, value: any) => any) | undefined
+}
+
+const ZERO = 48
+const NINE = 57
+const DASH = 45
+const SLASH = 47
+
+function malformed(what: string, text: string, cause?: unknown): ProtocolError {
+  return new ProtocolError('TW_ERR_SOCKET_PACKET', `Malformed Socket.IO packet: ${what}; got ${JSON.stringify(text.slice(0, 40))}`, {
+    cause,
+  })
 }
 
 /** @throws ProtocolError from `add`; the caller then closes the connection. */
-export declare class SocketPacketDecoder {
-  constructor(options: SocketPacketDecoderOptions)
-  /** Feeds one Engine.IO message; gives the packet it completes, if any (types 5 and 6 come out as 2 and 3). */
-  add(chunk: string | Uint8Array): SocketPacket | undefined
+export class SocketPacketDecoder {
+  readonly #options: SocketPacketDecoderOptions
+  readonly #maxAttachments: number
+  readonly #maxDepth: number
+  #pending: SocketPacket | undefined
+  #received: Uint8Array[] | undefined
+
+  constructor(options: SocketPacketDecoderOptions) {
+    this.#options = options
+    this.#maxAttachments = options.maxAttachments ?? DEFAULT_LIMITS.maxAttachments
+    this.#maxDepth = options.maxDepth ?? DEFAULT_LIMITS.maxDepth
+  }
+
   /** True while attachments are due. */
-  get isWaiting(): boolean
+  get isWaiting(): boolean {
+    return this.#pending !== undefined
+  }
+
+  /** Feeds one Engine.IO message; gives the packet it completes, if any (types 5 and 6 come out as 2 and 3). */
+  add(chunk: string | Uint8Array): SocketPacket | undefined {
+    if (typeof chunk === 'string') return this.#addText(chunk)
+    return this.#addAttachment(chunk)
+  }
+
   /** Forgets a half-received packet. */
-  destroy(): void
+  destroy(): void {
+    this.#pending = undefined
+    this.#received = undefined
+  }
+
+  #addText(text: string): SocketPacket | undefined {
+    if (this.#pending !== undefined) throw malformed('text while attachments are due', text)
+    const packet = this.#parse(text)
+    if (packet.attachments === undefined) return packet
+    if (packet.attachments === 0) return this.#complete(packet, [])
+    this.#pending = packet
+    this.#received = []
+    return undefined
+  }
+
+  #addAttachment(bytes: Uint8Array): SocketPacket | undefined {
+    const packet = this.#pending
+    if (packet === undefined) {
+      throw new ProtocolError('TW_ERR_ATTACHMENTS', `Attachment without a packet; got ${bytes.length} bytes that no packet announced`)
+    }
+    const received = this.#received!
+    received.push(bytes)
+    if (received.length < packet.attachments!) return undefined
+    this.destroy()
+    return this.#complete(packet, received)
+  }
+
+  #complete(packet: SocketPacket, attachments: Uint8Array[]): SocketPacket {
+    packet.data = insertBinary(packet.data, attachments, true)
+    packet.type = packet.type === PacketType.BINARY_EVENT ? PacketType.EVENT : PacketType.ACK
+    packet.attachments = undefined
+    return packet
+  }
+
+  #parse(text: string): SocketPacket {
+    const { revision } = this.#options
+    const type = (text === '' ? 0 : text.charCodeAt(0) - ZERO) as PacketType
+    if (!(type >= 0 && type <= 6)) throw malformed('unknown type', text)
+    let offset = 1
+    let attachments: number | undefined
+    if (type === PacketType.BINARY_EVENT || type === PacketType.BINARY_ACK) {
+      const start = offset
+      while (isDigit(text.charCodeAt(offset))) offset++
+      if (offset === start || text.charCodeAt(offset) !== DASH) throw malformed('no number of attachments', text)
+      attachments = Number(text.slice(start, offset++))
+      if (attachments > this.#maxAttachments) {
+        throw new ProtocolError(
+          'TW_ERR_ATTACHMENTS',
+          `Too many attachments; got ${attachments}, expected at most ${this.#maxAttachments}. Send several events, or raise maxAttachments`,
+        )
+      }
+    }
+    let nsp = '/'
+    if (text.charCodeAt(offset) === SLASH) {
+      const comma = text.indexOf(',', offset)
+      nsp = text.slice(offset, comma < 0 ? undefined : comma)
+      offset = comma < 0 ? text.length : comma + 1
+    }
+    let id: number | undefined
+    const idStart = offset
+    while (isDigit(text.charCodeAt(offset))) offset++
+    if (offset > idStart) id = Number(text.slice(idStart, offset))
+    let data: unknown
+    if (offset < text.length) {
+      data = this.#parseJson(text, offset)
+      if (!isDataValid(type, data, revision)) throw malformed('data of the wrong shape', text)
+    } else if (type !== PacketType.CONNECT && type !== PacketType.DISCONNECT && !(type === PacketType.CONNECT_ERROR && revision === 4)) {
+      throw malformed('no data', text)
+    }
+    const packet: SocketPacket = { type, nsp }
+    if (data !== undefined) packet.data = data
+    if (id !== undefined) packet.id = id
+    if (attachments !== undefined) packet.attachments = attachments
+    return packet
+  }
+
+  #parseJson(text: string, offset: number): unknown {
+    // A value of depth n needs at least 2n units, so short texts need no look.
+    if (text.length - offset > 2 * this.#maxDepth && isDeeperThan(text, offset, this.#maxDepth)) throw tooDeep(this.#maxDepth)
+    try {
+      return JSON.parse(text.slice(offset), this.#options.reviver)
+    } catch (cause) {
+      throw malformed('data is not JSON', text.slice(offset), cause)
+    }
+  }
+}
+
+function isDigit(code: number): boolean {
+  return code >= ZERO && code <= NINE
+}
+
+/** Counts brackets outside strings. */
+function isDeeperThan(text: string, offset: number, maxDepth: number): boolean {
+  let depth = 0
+  for (let i = offset; i < text.length; i++) {
+    switch (text.charCodeAt(i)) {
+      case 0x22:
+        for (i++; i < text.length; i++) {
+          const code = text.charCodeAt(i)
+          if (code === 0x5c) i++
+          else if (code === 0x22) break
+        }
+        break
+      case 0x5b:
+      case 0x7b:
+        if (++depth > maxDepth) return true
+        break
+      case 0x5d:
+      case 0x7d:
+        depth--
+        break
+    }
+  }
+  return false
 }

@@ -2,13 +2,79 @@
 
 export const OPCODE = { CONTINUATION: 0, TEXT: 1, BINARY: 2, CLOSE: 8, PING: 9, PONG: 10 } as const
 
+interface NodeBuffer extends Uint8Array {
+  utf8Write?(text: string, offset: number, length?: number): number
+  write(text: string, offset: number, length: number, encoding: 'utf8' | 'latin1'): number
+}
+const nodeBuffer = (globalThis as { Buffer?: { allocUnsafe(size: number): NodeBuffer; byteLength(text: string): number } }).Buffer
+const encoder = new TextEncoder()
+
+function allocate(size: number): Uint8Array {
+  return nodeBuffer ? nodeBuffer.allocUnsafe(size) : new Uint8Array(size)
+}
+
 /**
  * One final frame. `mask` (4 bytes) is given by a client and absent on a server. `prefix` is written before the payload inside
  * the frame (the Engine.IO digit, or the 0x04 of revision 3), which saves a concatenation.
  */
-export declare function encodeFrame(
+export function encodeFrame(
   opcode: number,
   payload: string | Uint8Array,
   options?: { mask?: Uint8Array; prefix?: string | number },
-): Uint8Array
-export declare function encodeCloseFrame(code?: number, reason?: string, mask?: Uint8Array): Uint8Array
+): Uint8Array {
+  const prefix = options?.prefix
+  const mask = options?.mask
+  const prefixLength = prefix === undefined || prefix === '' ? 0 : 1
+  let bytes: Uint8Array | undefined
+  let payloadLength: number
+  if (typeof payload !== 'string') {
+    bytes = payload
+    payloadLength = payload.length
+  } else if (nodeBuffer) {
+    payloadLength = nodeBuffer.byteLength(payload)
+  } else {
+    bytes = encoder.encode(payload)
+    payloadLength = bytes.length
+  }
+  const length = payloadLength + prefixLength
+  const lengthBytes = length < 126 ? 0 : length < 0x10000 ? 2 : 8
+  const start = 2 + lengthBytes + (mask ? 4 : 0)
+  const frame = allocate(start + length)
+  frame[0] = 0x80 | opcode
+  const maskBit = mask ? 0x80 : 0
+  if (lengthBytes === 0) frame[1] = maskBit | length
+  else if (lengthBytes === 2) {
+    frame[1] = maskBit | 126
+    frame[2] = length >>> 8
+    frame[3] = length
+  } else {
+    frame[1] = maskBit | 127
+    let rest = length
+    for (let i = 9; i >= 2; i--) {
+      frame[i] = rest % 256
+      rest = Math.floor(rest / 256)
+    }
+  }
+  if (prefixLength === 1) frame[start] = typeof prefix === 'string' ? prefix.charCodeAt(0) : prefix!
+  const from = start + prefixLength
+  if (bytes !== undefined) frame.set(bytes, from)
+  else (frame as NodeBuffer).write(payload as string, from, payloadLength, payloadLength === payload.length ? 'latin1' : 'utf8')
+  if (mask !== undefined) {
+    frame.set(mask, start - 4)
+    for (let i = start; i < frame.length; i++) frame[i]! ^= mask[(i - start) & 3]!
+  }
+  return frame
+}
+
+/** A close frame; without a code it has no body. The reason is cut to the 123 bytes that fit. */
+export function encodeCloseFrame(code?: number, reason?: string, mask?: Uint8Array): Uint8Array {
+  const options = mask ? { mask } : {}
+  if (code === undefined) return encodeFrame(OPCODE.CLOSE, new Uint8Array(0), options)
+  let text = encoder.encode(reason ?? '')
+  for (let end = reason?.length ?? 0; text.length > 123; end--) text = encoder.encode(reason!.slice(0, end))
+  const body = new Uint8Array(2 + text.length)
+  body[0] = code >>> 8
+  body[1] = code
+  body.set(text, 2)
+  return encodeFrame(OPCODE.CLOSE, body, options)
+}
