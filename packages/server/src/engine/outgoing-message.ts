@@ -1,16 +1,29 @@
-// One Engine.IO message on its way out, with every wire form built at most once and shared by all recipients: a broadcast to
-// 10,000 sockets holds one OutgoingMessage and, per revision in use, one WebSocket frame.
-import { encodeFrame, OPCODE } from '@tidewire/protocol'
+// One engine packet on its way out, with every wire form built at most once and shared by all recipients: a broadcast to 10,000 sockets
+// holds one OutgoingMessage and, per revision in use, one WebSocket frame.
+import { encodeFrame, engineV3, engineV4, OPCODE } from '@tidewire/protocol'
+import type { EnginePacket, EnginePacketType } from '@tidewire/protocol'
 
-const EMPTY_PREFIX = ''
+const DIGITS: Record<EnginePacketType, string> = {
+  open: '0',
+  close: '1',
+  ping: '2',
+  pong: '3',
+  message: '4',
+  upgrade: '5',
+  noop: '6',
+}
+/** First byte of a binary WebSocket message in revision 3: the type "message" as a number. */
+const BINARY_MESSAGE_V3 = 4
 
-export class OutgoingMessage {
+export class OutgoingMessage implements EnginePacket {
+  readonly type: EnginePacketType
   /** Text without the Engine.IO digit, or raw bytes. Never changed after construction: recipients share it. */
   readonly data: string | Uint8Array
   #frameV4: Buffer | undefined
   #frameV3: Buffer | undefined
 
-  constructor(data: string | Uint8Array) {
+  constructor(data: string | Uint8Array, type: EnginePacketType = 'message') {
+    this.type = type
     this.data = data
   }
 
@@ -18,7 +31,7 @@ export class OutgoingMessage {
     return typeof this.data !== 'string'
   }
 
-  /** Bytes it counts for in an outbox (UTF-16 units for text: cheap, and within a factor of three). */
+  /** What it counts for in an outbox: UTF-16 units of text, bytes of binary. */
   get byteLength(): number {
     return this.data.length
   }
@@ -26,13 +39,25 @@ export class OutgoingMessage {
   /** The unmasked WebSocket frame of this message. Text frames are the same in both revisions. */
   frame(revision: 3 | 4): Buffer {
     if (typeof this.data === 'string') {
-      return (this.#frameV4 ??= toBuffer(encodeFrame(OPCODE.TEXT, this.data, { prefix: '4' })))
+      return (this.#frameV4 ??= toBuffer(encodeFrame(OPCODE.TEXT, this.data, { prefix: DIGITS[this.type] })))
     }
     return revision === 4
-      ? (this.#frameV4 ??= toBuffer(encodeFrame(OPCODE.BINARY, this.data, { prefix: EMPTY_PREFIX })))
-      : (this.#frameV3 ??= toBuffer(encodeFrame(OPCODE.BINARY, this.data, { prefix: 4 })))
+      ? (this.#frameV4 ??= toBuffer(encodeFrame(OPCODE.BINARY, this.data)))
+      : (this.#frameV3 ??= toBuffer(encodeFrame(OPCODE.BINARY, this.data, { prefix: BINARY_MESSAGE_V3 })))
+  }
+
+  /** The frame for a peer that cannot take binary (`b64=1` on its WebSocket URL). */
+  base64Frame(revision: 3 | 4): Buffer {
+    const codec = revision === 4 ? engineV4 : engineV3
+    return toBuffer(encodeFrame(OPCODE.TEXT, codec.encodePacket(this, false)))
   }
 }
+
+export const PING: OutgoingMessage = new OutgoingMessage('', 'ping')
+export const PONG: OutgoingMessage = new OutgoingMessage('', 'pong')
+export const PONG_PROBE: OutgoingMessage = new OutgoingMessage('probe', 'pong')
+export const NOOP: OutgoingMessage = new OutgoingMessage('', 'noop')
+export const CLOSE: OutgoingMessage = new OutgoingMessage('', 'close')
 
 function toBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

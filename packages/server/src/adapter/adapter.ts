@@ -1,0 +1,188 @@
+// Rooms and delivery of one namespace, on this node. The shape is that of the official adapter base class: others extend it.
+// In: joins, leaves, broadcasts with a selection. Out: encoded packets to the connections of the selected sockets.
+
+import type { SocketPacket } from '@tidewire/protocol'
+import { EventEmitter } from 'node:events'
+import { EncodedPacket } from '../broadcast/encoded.ts'
+import type { Namespace } from '../namespace/namespace.ts'
+import type { Socket } from '../socket/socket.ts'
+
+export type SocketId = string
+export type Room = string
+
+export interface BroadcastFlags {
+  volatile?: boolean
+  compress?: boolean
+  local?: boolean
+  broadcast?: boolean
+  binary?: boolean
+  timeout?: number
+  expectSingleResponse?: boolean
+}
+
+export interface BroadcastOptions {
+  rooms: Set<Room>
+  except?: Set<Room>
+  flags?: BroadcastFlags
+}
+
+type AnySocket = Socket<any, any, any, any>
+
+export class Adapter extends EventEmitter {
+  readonly nsp: Namespace<any, any, any, any>
+  readonly rooms: Map<Room, Set<SocketId>> = new Map()
+  readonly sids: Map<SocketId, Set<Room>> = new Map()
+
+  constructor(nsp: Namespace<any, any, any, any>) {
+    super()
+    this.nsp = nsp
+  }
+
+  /** To be overridden: connects to what the adapter needs. */
+  init(): Promise<void> | void {}
+  close(): Promise<void> | void {}
+
+  /** Nodes that serve this namespace. */
+  serverCount(): Promise<number> {
+    return Promise.resolve(1)
+  }
+
+  addAll(id: SocketId, rooms: Set<Room>): Promise<void> | void {
+    let joined = this.sids.get(id)
+    if (joined === undefined) this.sids.set(id, (joined = new Set()))
+    for (const room of rooms) {
+      joined.add(room)
+      let members = this.rooms.get(room)
+      if (members === undefined) {
+        this.rooms.set(room, (members = new Set()))
+        this.emit('create-room', room)
+      }
+      if (members.has(id)) continue
+      members.add(id)
+      this.emit('join-room', room, id)
+    }
+  }
+
+  del(id: SocketId, room: Room): Promise<void> | void {
+    this.sids.get(id)?.delete(room)
+    this.#leave(room, id)
+  }
+
+  delAll(id: SocketId): void {
+    const joined = this.sids.get(id)
+    if (joined === undefined) return
+    for (const room of joined) this.#leave(room, id)
+    this.sids.delete(id)
+  }
+
+  #leave(room: Room, id: SocketId): void {
+    const members = this.rooms.get(room)
+    if (members === undefined) return
+    if (members.delete(id)) this.emit('leave-room', room, id)
+    if (members.size === 0 && this.rooms.delete(room)) this.emit('delete-room', room)
+  }
+
+  broadcast(packet: SocketPacket, options: BroadcastOptions): void {
+    packet.nsp = this.nsp.name
+    const encoded = new EncodedPacket(packet, this.nsp.server.codec)
+    const { flags } = options
+    this.#forEach(options, (socket) => {
+      socket.notifyOutgoingListeners(packet)
+      socket.client.write(encoded, flags)
+    })
+  }
+
+  /** `clientCount` is told how many are asked, then `ack` each answer. */
+  broadcastWithAck(
+    packet: SocketPacket,
+    options: BroadcastOptions,
+    clientCount: (count: number) => void,
+    ack: (...args: any[]) => void,
+  ): void {
+    packet.nsp = this.nsp.name
+    packet.id = this.nsp.nextAckId()
+    const encoded = new EncodedPacket(packet, this.nsp.server.codec)
+    const recipients: AnySocket[] = []
+    this.#forEach(options, (socket) => recipients.push(socket))
+    clientCount(recipients.length)
+    for (const socket of recipients) {
+      socket.acks.set(packet.id, ack)
+      socket.notifyOutgoingListeners(packet)
+      socket.client.write(encoded, options.flags)
+    }
+  }
+
+  sockets(rooms: Set<Room>): Promise<Set<SocketId>> {
+    const ids = new Set<SocketId>()
+    this.#forEach({ rooms }, (socket) => ids.add(socket.id))
+    return Promise.resolve(ids)
+  }
+
+  socketRooms(id: SocketId): Set<Room> | undefined {
+    return this.sids.get(id)
+  }
+
+  fetchSockets(options: BroadcastOptions): Promise<any[]> {
+    const sockets: AnySocket[] = []
+    this.#forEach(options, (socket) => sockets.push(socket))
+    return Promise.resolve(sockets)
+  }
+
+  addSockets(options: BroadcastOptions, rooms: Room[]): void {
+    this.#forEach(options, (socket) => void socket.join(rooms))
+  }
+
+  delSockets(options: BroadcastOptions, rooms: Room[]): void {
+    this.#forEach(options, (socket) => {
+      for (const room of rooms) void socket.leave(room)
+    })
+  }
+
+  disconnectSockets(options: BroadcastOptions, close: boolean): void {
+    const recipients: AnySocket[] = []
+    this.#forEach(options, (socket) => recipients.push(socket))
+    for (const socket of recipients) socket.disconnect(close)
+  }
+
+  /** One node has no others: an ack gets the empty list (spec: API-8). */
+  serverSideEmit(packet: any[]): void {
+    const ack: unknown = packet.at(-1)
+    if (typeof ack === 'function') (ack as (error: null, responses: unknown[]) => void)(null, [])
+  }
+
+  persistSession(_session: unknown): void {}
+  restoreSession(_pid: string, _offset: string): Promise<unknown> {
+    return Promise.resolve(null)
+  }
+
+  /** Each selected socket once: members of any of the rooms (of the namespace, when none is named) that are in none of `except`. */
+  #forEach({ rooms, except }: BroadcastOptions, visit: (socket: AnySocket) => void): void {
+    const { sockets } = this.nsp
+    const excluded = except === undefined || except.size === 0 ? undefined : this.#membersOf(except)
+    if (rooms.size === 0) {
+      for (const [id, socket] of sockets) if (excluded === undefined || !excluded.has(id)) visit(socket)
+      return
+    }
+    const seen = rooms.size > 1 ? new Set<SocketId>() : undefined
+    for (const room of rooms) {
+      const members = this.rooms.get(room)
+      if (members === undefined) continue
+      for (const id of members) {
+        if (excluded?.has(id) === true || seen?.has(id) === true) continue
+        seen?.add(id)
+        const socket = sockets.get(id)
+        if (socket !== undefined) visit(socket)
+      }
+    }
+  }
+
+  #membersOf(rooms: Set<Room>): ReadonlySet<SocketId> {
+    if (rooms.size === 1) {
+      for (const room of rooms) return this.rooms.get(room) ?? new Set()
+    }
+    const members = new Set<SocketId>()
+    for (const room of rooms) for (const id of this.rooms.get(room) ?? []) members.add(id)
+    return members
+  }
+}
+

@@ -1,0 +1,197 @@
+// The immutable description of whom a broadcast is for, and the calls that use it. Each `to`, `except`, `volatile` … gives a new operator.
+import { PacketType, RESERVED_EVENTS } from '@tidewire/protocol'
+import type { Adapter, BroadcastFlags, BroadcastOptions, Room, SocketId } from '../adapter/adapter.ts'
+import type { AckValue, AllButLast, EventNames, EventParams, EventsMap, Last, WithResponses } from '../events/types.ts'
+import type { Handshake } from '../socket/handshake.ts'
+
+const toList = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value) ? value : [value as T])
+
+export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
+  readonly #adapter: Adapter
+  readonly #rooms: ReadonlySet<Room>
+  readonly #except: ReadonlySet<Room>
+  readonly #flags: BroadcastFlags
+
+  constructor(
+    adapter: Adapter,
+    rooms: ReadonlySet<Room> = new Set(),
+    except: ReadonlySet<Room> = new Set(),
+    flags: BroadcastFlags = {},
+  ) {
+    this.#adapter = adapter
+    this.#rooms = rooms
+    this.#except = except
+    this.#flags = flags
+  }
+
+  /** Adds rooms; with several, a socket in any of them is reached, once. */
+  to(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return new BroadcastOperator(this.#adapter, new Set([...this.#rooms, ...toList(room)]), this.#except, this.#flags)
+  }
+
+  /** The same as `to`. */
+  in(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return this.to(room)
+  }
+
+  /** Leaves out the sockets of these rooms. */
+  except(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return new BroadcastOperator(this.#adapter, this.#rooms, new Set([...this.#except, ...toList(room)]), this.#flags)
+  }
+
+  compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#with({ compress })
+  }
+
+  /** Not sent to those who could not get it at once. */
+  get volatile(): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#with({ volatile: true })
+  }
+
+  /** Only sockets of this node. */
+  get local(): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#with({ local: true })
+  }
+
+  /** Milliseconds to wait for acknowledgements. */
+  timeout(timeout: number): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#with({ timeout })
+  }
+
+  #with(flags: BroadcastFlags): BroadcastOperator<EmitEvents, SocketData> {
+    return new BroadcastOperator(this.#adapter, this.#rooms, this.#except, { ...this.#flags, ...flags })
+  }
+
+  get #options(): BroadcastOptions {
+    return { rooms: this.#rooms as Set<Room>, except: this.#except as Set<Room>, flags: this.#flags }
+  }
+
+  /** Sends an event. A callback as last argument gets `(error, responses)`; use `timeout()` with it. */
+  emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: WithResponses<EventParams<EmitEvents, Event>>): boolean {
+    if (RESERVED_EVENTS.has(event as string)) throw new Error(`"${String(event)}" is a reserved event name`)
+    const data: unknown[] = [event, ...args]
+    const packet = { type: PacketType.EVENT, nsp: this.#adapter.nsp.name, data }
+    if (typeof data.at(-1) !== 'function') {
+      this.#adapter.broadcast(packet, this.#options)
+      return true
+    }
+    const callback = data.pop() as (error: Error | null, responses: unknown) => void
+    this.#gather(packet, callback)
+    return true
+  }
+
+  #gather(packet: { type: typeof PacketType.EVENT; nsp: string; data: unknown[] }, callback: (error: Error | null, responses: unknown) => void): void {
+    const { timeout, expectSingleResponse } = this.#flags
+    const responses: unknown[] = []
+    let expectedServers = -1
+    let answeredServers = 0
+    let expectedClients = 0
+    let isOver = false
+    const timer = setTimeout(() => {
+      isOver = true
+      Reflect.apply(callback, this, [new Error('operation has timed out'), ...(expectSingleResponse === true ? [] : [responses])])
+    }, timeout)
+    const check = (): void => {
+      if (isOver || expectedServers !== answeredServers || responses.length !== expectedClients) return
+      isOver = true
+      clearTimeout(timer)
+      Reflect.apply(callback, this, [null, expectSingleResponse === true ? responses[0] : responses])
+    }
+    this.#adapter.broadcastWithAck(
+      packet,
+      this.#options,
+      (count) => {
+        expectedClients += count
+        answeredServers++
+        check()
+      },
+      (response) => {
+        responses.push(response)
+        check()
+      },
+    )
+    void this.#adapter.serverCount().then((count) => {
+      expectedServers = count
+      check()
+    })
+  }
+
+  /** Sends an event and resolves with the answers; rejects on time-out, the partial answers in `responses`. */
+  emitWithAck<Event extends EventNames<EmitEvents>>(
+    event: Event,
+    ...args: AllButLast<EventParams<EmitEvents, Event>>
+  ): Promise<AckValue<Last<EventParams<EmitEvents, Event>>>[]> {
+    return new Promise((resolve, reject) => {
+      const callback = (error: (Error & { responses?: unknown }) | null, responses: any): void => {
+        if (error === null) return resolve(responses)
+        error.responses = responses
+        reject(error)
+      }
+      this.emit(event, ...([...args, callback] as any))
+    })
+  }
+
+  /** @deprecated Use `fetchSockets`. */
+  allSockets(): Promise<Set<SocketId>> {
+    return this.#adapter.sockets(this.#rooms as Set<Room>)
+  }
+
+  /** The selected sockets, those of other nodes as remote ones. */
+  async fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]> {
+    const sockets = await this.#adapter.fetchSockets(this.#options)
+    return sockets.map((socket) => (socket.nsp === undefined ? new RemoteSocket(this.#adapter, socket) : socket))
+  }
+
+  socketsJoin(room: Room | readonly Room[]): void {
+    this.#adapter.addSockets(this.#options, [...toList(room)])
+  }
+
+  socketsLeave(room: Room | readonly Room[]): void {
+    this.#adapter.delSockets(this.#options, [...toList(room)])
+  }
+
+  disconnectSockets(close: boolean = false): void {
+    this.#adapter.disconnectSockets(this.#options, close)
+  }
+}
+
+interface RemoteSocketDetails<SocketData> {
+  id: SocketId
+  handshake: Handshake
+  rooms: Room[]
+  data: SocketData
+}
+
+/** A socket that may live on another node. */
+export class RemoteSocket<EmitEvents extends EventsMap, SocketData> {
+  readonly id: SocketId
+  readonly handshake: Handshake
+  readonly rooms: Set<Room>
+  readonly data: SocketData
+  readonly #operator: BroadcastOperator<EmitEvents, SocketData>
+
+  constructor(adapter: Adapter, details: RemoteSocketDetails<SocketData>) {
+    this.id = details.id
+    this.handshake = details.handshake
+    this.rooms = new Set(details.rooms)
+    this.data = details.data
+    this.#operator = new BroadcastOperator(adapter, new Set([this.id]), new Set(), { expectSingleResponse: true })
+  }
+
+  timeout(timeout: number): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator.timeout(timeout)
+  }
+  emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: EventParams<EmitEvents, Event>): boolean {
+    return this.#operator.emit(event, ...(args as any))
+  }
+  join(room: Room | Room[]): void {
+    this.#operator.socketsJoin(room)
+  }
+  leave(room: Room): void {
+    this.#operator.socketsLeave(room)
+  }
+  disconnect(close: boolean = false): this {
+    this.#operator.disconnectSockets(close)
+    return this
+  }
+}

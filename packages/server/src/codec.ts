@@ -1,0 +1,54 @@
+// How Socket.IO packets become Engine.IO messages: our own codec, or a parser of the application's (the `parser` option).
+import { SocketPacketDecoder, encodeSocketPacket } from '@tidewire/protocol'
+import type { SocketPacket, SocketRevision } from '@tidewire/protocol'
+
+export interface PacketDecoder {
+  /** Gives the packet that `chunk` completes, if any. @throws any error for malformed input */
+  add(chunk: string | Uint8Array): SocketPacket | undefined
+  destroy(): void
+}
+
+export interface Codec {
+  encode(packet: SocketPacket, revision: SocketRevision): (string | Uint8Array)[]
+  createDecoder(revision: SocketRevision): PacketDecoder
+}
+
+/** A parser as the official packages take it: an object with the two classes. */
+export interface Parser {
+  Encoder: new () => { encode(packet: any): (string | Uint8Array)[] }
+  Decoder: new () => {
+    on(event: 'decoded', listener: (packet: any) => void): unknown
+    add(chunk: any): void
+    destroy(): void
+  }
+}
+
+export function createJsonCodec(limits: { maxAttachments: number; maxDepth: number }): Codec {
+  const options = { 4: { revision: 4 as const, ...limits }, 5: { revision: 5 as const, ...limits } }
+  return {
+    encode: (packet, revision) => encodeSocketPacket(packet, options[revision]),
+    createDecoder: (revision) => new SocketPacketDecoder(options[revision]),
+  }
+}
+
+export function createParserCodec(parser: Parser): Codec {
+  const encoder = new parser.Encoder()
+  return {
+    encode: (packet) => encoder.encode(packet),
+    createDecoder() {
+      const decoder = new parser.Decoder()
+      let decoded: SocketPacket | undefined
+      decoder.on('decoded', (packet: SocketPacket) => {
+        decoded = packet
+      })
+      return {
+        add(chunk) {
+          decoded = undefined
+          decoder.add(chunk)
+          return decoded
+        },
+        destroy: () => decoder.destroy(),
+      }
+    },
+  }
+}

@@ -1,0 +1,207 @@
+// One engine session's multiplexer: decodes its messages and routes packets to the sockets of its namespaces; the other way, writes their
+// packets. Users meet it as `socket.client`. Created by Server for each session, dead after handleClose.
+import { PacketType } from '@tidewire/protocol'
+import type { SocketPacket, SocketRevision } from '@tidewire/protocol'
+import type { IncomingMessage } from 'node:http'
+import { EncodedPacket } from './broadcast/encoded.ts'
+import type { PacketDecoder } from './codec.ts'
+import type { CloseReason, EngineSession, SessionHandler } from './engine/contract.ts'
+import type { OutgoingMessage } from './engine/outgoing-message.ts'
+import { OutgoingMessage as Message } from './engine/outgoing-message.ts'
+import type { Namespace } from './namespace/namespace.ts'
+import type { Server } from './server.ts'
+import type { Socket } from './socket/socket.ts'
+
+export interface WriteFlags {
+  volatile?: boolean
+  compress?: boolean
+}
+
+/** How long the attachments of one packet may take. */
+const ATTACHMENTS_TIMEOUT_MS = 30_000
+
+export class Connection implements SessionHandler {
+  readonly conn: EngineSession
+  readonly server: Server<any, any, any, any>
+  readonly revision: SocketRevision
+  readonly #decoder: PacketDecoder
+  readonly #socketsByNamespace = new Map<string, Socket<any, any, any, any>>()
+  /** Namespaces whose CONNECT is on its way through the middlewares (spec: SIO-27). */
+  #joining: Set<string> | undefined
+  #timer: NodeJS.Timeout | undefined
+  #waitingBytes = 0
+
+  constructor(server: Server<any, any, any, any>, session: EngineSession) {
+    this.server = server
+    this.conn = session
+    this.revision = session.protocol === 4 ? 5 : 4
+    this.#decoder = server.codec.createDecoder(this.revision)
+    session.handler = this
+    if (this.revision === 4) this.#join('/', {})
+    else this.#timer = setTimeout(closeUnlessJoined, server.connectTimeout(), this)
+  }
+
+  /** The engine session's id. */
+  get id(): string {
+    return this.conn.id
+  }
+
+  get request(): IncomingMessage {
+    return this.conn.request
+  }
+
+  get sockets(): Map<string, Socket<any, any, any, any>> {
+    return new Map([...this.#socketsByNamespace.values()].map((socket) => [socket.id, socket]))
+  }
+
+  get nsps(): Map<string, Socket<any, any, any, any>> {
+    return this.#socketsByNamespace
+  }
+
+  get isOpen(): boolean {
+    return this.conn.readyState === 'open'
+  }
+
+  // ---- in
+
+  handleMessage(data: string | Buffer): void {
+    let packet: SocketPacket | undefined
+    try {
+      packet = this.#decoder.add(data)
+    } catch (error) {
+      return this.#fail(error)
+    }
+    if (packet === undefined) return this.#boundAttachments(data)
+    if (this.#waitingBytes > 0) {
+      this.#waitingBytes = 0
+      this.#clearTimer()
+    }
+    this.#dispatch(packet)
+  }
+
+  /** What is half received is bounded in bytes and in time. */
+  #boundAttachments(data: string | Buffer): void {
+    if (this.#waitingBytes === 0) this.#timer ??= setTimeout(closeHalfReceived, ATTACHMENTS_TIMEOUT_MS, this)
+    this.#waitingBytes += data.length
+    if (this.#waitingBytes > this.server.maxWaitingBytes) {
+      this.#fail(new Error(`the attachments of a packet exceed ${this.server.maxWaitingBytes} bytes`))
+    }
+  }
+
+  /** The one place where a decoder's error ends: sockets are told, the session closes. */
+  #fail(error: unknown): void {
+    const reason = error instanceof Error ? error : new Error(String(error))
+    for (const socket of this.#socketsByNamespace.values()) socket.handleError(reason)
+    this.close()
+  }
+
+  #dispatch(packet: SocketPacket): void {
+    if (packet.type === PacketType.CONNECT) return this.#handleConnect(packet)
+    const socket = this.#socketsByNamespace.get(packet.nsp)
+    if (socket !== undefined) socket.handlePacket(packet)
+    // Revision 4: early 2.x clients may send before they are answered; their servers ignored it.
+    else if (this.revision === 5) this.close()
+  }
+
+  #handleConnect({ nsp, data }: SocketPacket): void {
+    if (this.revision === 5) {
+      if (this.#socketsByNamespace.has(nsp)) return this.close()
+      return this.#join(nsp, typeof data === 'object' && data !== null ? data : {})
+    }
+    const mark = nsp.indexOf('?')
+    const name = mark < 0 ? nsp : nsp.slice(0, mark)
+    // The client is joined to "/" unasked; some ask all the same (spec: SIO-28).
+    if (this.#socketsByNamespace.has(name) || name === '/') return
+    this.#join(name, mark < 0 ? {} : Object.fromEntries(new URLSearchParams(nsp.slice(mark + 1))))
+  }
+
+  #join(name: string, auth: Record<string, unknown>): void {
+    if (this.#joining?.has(name)) return
+    ;(this.#joining ??= new Set()).add(name)
+    this.server.findNamespace(name, auth, (namespace) => {
+      if (!this.isOpen) return
+      if (namespace === undefined) {
+        this.#joining?.delete(name)
+        this.write(new EncodedPacket({ type: PacketType.CONNECT_ERROR, nsp: name, data: { message: 'Invalid namespace' } }, this.server.codec))
+        return
+      }
+      namespace.admit(this, auth)
+    })
+  }
+
+  // ---- membership, called by namespace/join
+
+  /** The namespace has let the socket in. */
+  add(socket: Socket<any, any, any, any>): void {
+    this.#joining?.delete(socket.nsp.name)
+    if (this.#joining?.size === 0) this.#joining = undefined
+    this.#socketsByNamespace.set(socket.nsp.name, socket)
+    this.#clearTimer()
+  }
+
+  /** The namespace has refused. */
+  refuse(namespace: Namespace<any, any, any, any>, error: Error & { data?: unknown }): void {
+    this.#joining?.delete(namespace.name)
+    const data = this.revision === 5 ? { message: error.message, data: error.data } : (error.data ?? error.message)
+    this.write(new EncodedPacket({ type: PacketType.CONNECT_ERROR, nsp: namespace.name, data }, this.server.codec))
+  }
+
+  remove(socket: Socket<any, any, any, any>): void {
+    if (this.#socketsByNamespace.get(socket.nsp.name) === socket) this.#socketsByNamespace.delete(socket.nsp.name)
+  }
+
+  get hasSockets(): boolean {
+    return this.#socketsByNamespace.size > 0
+  }
+
+  // ---- out
+
+  write(encoded: EncodedPacket, flags?: WriteFlags): void {
+    const { conn } = this
+    if (conn.readyState !== 'open' || (flags?.volatile === true && !conn.writable)) return
+    const messages = encoded.messages(this.revision)
+    if (messages.length === 1) conn.sendMessage(messages[0]!)
+    else for (const message of messages) conn.sendMessage(message)
+  }
+
+  /** compat: adapters of the official packages hand over packets that they have encoded (Engine.IO messages). */
+  writeToEngine(chunks: readonly (string | Uint8Array)[], flags?: WriteFlags): void {
+    if (flags?.volatile === true && !this.conn.writable) return
+    const messages: OutgoingMessage[] = chunks.map((chunk) => new Message(chunk))
+    for (const message of messages) this.conn.sendMessage(message)
+  }
+
+  // ---- close
+
+  /** Leaves all namespaces, telling the client. */
+  disconnect(): void {
+    for (const socket of this.#socketsByNamespace.values()) socket.disconnect()
+    this.close()
+  }
+
+  close(): void {
+    if (this.conn.readyState === 'open') this.conn.close()
+  }
+
+  handleClose(reason: CloseReason, description?: unknown): void {
+    this.#clearTimer()
+    this.#decoder.destroy()
+    this.#joining = undefined
+    for (const socket of this.#socketsByNamespace.values()) socket.handleClose(reason, description)
+    this.#socketsByNamespace.clear()
+  }
+
+  #clearTimer(): void {
+    if (this.#timer === undefined) return
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+}
+
+function closeUnlessJoined(connection: Connection): void {
+  if (!connection.hasSockets) connection.close()
+}
+
+function closeHalfReceived(connection: Connection): void {
+  connection.close()
+}

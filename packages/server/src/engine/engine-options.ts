@@ -1,0 +1,73 @@
+// Options of the engine with their defaults: the official ones, but for `allowEIO3` (docs/decisions/0005).
+import type { IncomingMessage } from 'node:http'
+import type { CorsOptions, CorsOptionsDelegate } from '../http/cors.ts'
+import type { CookieOptions } from '../http/cookie.ts'
+
+export type TransportName = 'polling' | 'websocket' | 'webtransport'
+
+export interface EngineOptions {
+  /** Milliseconds a peer may stay silent after a ping. Default 20000. */
+  pingTimeout?: number
+  /** Milliseconds between pings. Default 25000. */
+  pingInterval?: number
+  /** Milliseconds an upgrade may take. Default 10000. */
+  upgradeTimeout?: number
+  /** Bytes of one message or one POST body. Default 1e6. */
+  maxHttpBufferSize?: number
+  /** Bytes waiting for one slow reader before its session is closed. Default 1e6 (at least `maxHttpBufferSize`). */
+  maxOutboxBytes?: number
+  /** Decides over a handshake: `fn(undefined, true)` lets it in, `fn("why", false)` refuses with 403. */
+  allowRequest?: (req: IncomingMessage, fn: (error: string | null | undefined, isAllowed: boolean) => void) => void
+  /** Transports that are served. Default polling and websocket. */
+  transports?: readonly TransportName[]
+  /** False: the open packet offers no upgrade. Default true. */
+  allowUpgrades?: boolean
+  /** Compression of WebSocket messages. Not supported yet: must be false. */
+  perMessageDeflate?: boolean | object
+  /** gzip or deflate for polling answers from `threshold` bytes on. Default true (1024). */
+  httpCompression?: boolean | { threshold?: number }
+  /** A message sent right after the open packet. */
+  initialPacket?: string | Uint8Array
+  /** Session cookie on the handshake answer. Default false. */
+  cookie?: boolean | CookieOptions
+  /** CORS headers and the check of Origin. Default: none. */
+  cors?: CorsOptions | CorsOptionsDelegate
+  /** Serve Engine.IO 3 clients (socket.io-client 1.x and 2.x). Default true. */
+  allowEIO3?: boolean
+  /** A WebSocket server class of another make. Not supported yet. */
+  wsEngine?: unknown
+}
+
+export interface AttachOptions {
+  /** Default "/engine.io". */
+  path?: string
+  /** Whether `path` must be followed by a slash. Default true. */
+  addTrailingSlash?: boolean
+  /** Close upgrade requests that nobody handles. Default true, after `destroyUpgradeTimeout` (1000 ms). */
+  destroyUpgrade?: boolean
+  destroyUpgradeTimeout?: number
+}
+
+export type ResolvedEngineOptions = EngineOptions &
+  Required<Pick<EngineOptions, 'pingTimeout' | 'pingInterval' | 'upgradeTimeout' | 'maxHttpBufferSize' | 'maxOutboxBytes' | 'transports' | 'allowUpgrades' | 'allowEIO3'>> & {
+    /** Bytes from which polling answers are compressed; Infinity when they are not. */
+    compressionThreshold: number
+  }
+
+export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOptions {
+  const maxHttpBufferSize = options.maxHttpBufferSize ?? 1e6
+  const compression = options.httpCompression ?? true
+  return {
+    ...options,
+    pingTimeout: options.pingTimeout ?? 20_000,
+    pingInterval: options.pingInterval ?? 25_000,
+    upgradeTimeout: options.upgradeTimeout ?? 10_000,
+    maxHttpBufferSize,
+    maxOutboxBytes: options.maxOutboxBytes ?? Math.max(1e6, maxHttpBufferSize),
+    transports: options.transports ?? ['polling', 'websocket'],
+    allowUpgrades: options.allowUpgrades ?? true,
+    allowEIO3: options.allowEIO3 ?? true,
+    compressionThreshold:
+      compression === false ? Infinity : compression === true ? 1024 : (compression.threshold ?? 1024),
+  }
+}

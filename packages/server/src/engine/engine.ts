@@ -1,0 +1,424 @@
+// The Engine.IO server: the table of sessions, and the way a request takes (middleware, CORS, verification, handshake or session). The only
+// file that creates sessions; sessions leave through #removeSession.
+import { TidewireError, acceptKey } from '@tidewire/protocol'
+import type { EngineRevision } from '@tidewire/protocol'
+import { EventEmitter } from 'node:events'
+import { ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { parse } from 'node:querystring'
+import type { Duplex } from 'node:stream'
+import { systemClock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
+import { attach } from '../http/attach.ts'
+import type { HttpServerLike } from '../http/attach.ts'
+import { serializeCookie } from '../http/cookie.ts'
+import { checkCors } from '../http/cors.ts'
+import { runMiddlewares } from '../http/middleware.ts'
+import type { EngineMiddleware } from '../http/middleware.ts'
+import { rejectRequest, rejectUpgrade, rejection } from '../http/reject.ts'
+import type { EngineRejection } from '../http/reject.ts'
+import { createId } from '../ids.ts'
+import { PollingTransport } from '../transports/polling.ts'
+import { WebSocketTransport } from '../transports/websocket.ts'
+import type { EngineHandler } from './contract.ts'
+import { resolveEngineOptions } from './engine-options.ts'
+import type { AttachOptions, EngineOptions, ResolvedEngineOptions } from './engine-options.ts'
+import { RequestFacts } from './request-facts.ts'
+import type { EngineRequest } from './request-facts.ts'
+import { Session } from './session.ts'
+import type { SessionContext } from './session.ts'
+import { TimerWheel } from './timer-wheel.ts'
+import { verify } from './verify.ts'
+import type { EngineView, Verdict } from './verify.ts'
+
+/** Ticks of the heartbeat wheel per shortest interval, within bounds. */
+function tickOf(options: ResolvedEngineOptions): number {
+  return Math.min(250, Math.max(5, Math.min(options.pingInterval, options.pingTimeout) / 20))
+}
+
+export class Engine extends EventEmitter {
+  readonly opts: ResolvedEngineOptions
+  readonly #handler: EngineHandler
+  readonly #sessions = new Map<string, Session>()
+  readonly #context: SessionContext
+  readonly #view: EngineView<Session>
+  readonly #middlewares: EngineMiddleware[] = []
+  readonly #clock: Clock
+  #isClosed = false
+
+  constructor(options: EngineOptions, handler: EngineHandler, clock: Clock = systemClock) {
+    super()
+    for (const name of ['perMessageDeflate', 'wsEngine'] as const) {
+      if (options[name]) {
+        throw new TidewireError('TW_ERR_CONFIG', `Option ${name} is not supported yet: tidewire frames WebSocket itself, uncompressed. Remove it`)
+      }
+    }
+    this.opts = resolveEngineOptions(options)
+    this.#handler = handler
+    this.#clock = clock
+    this.#context = {
+      wheel: new TimerWheel(clock, tickOf(this.opts)),
+      pingInterval: this.opts.pingInterval,
+      pingTimeout: this.opts.pingTimeout,
+      upgradeTimeout: this.opts.upgradeTimeout,
+      maxOutboxBytes: this.opts.maxOutboxBytes,
+      now: () => clock.now(),
+      removeSession: (session) => this.#removeSession(session),
+    }
+    this.#view = {
+      transports: this.opts.transports,
+      allowEIO3: this.opts.allowEIO3,
+      sessionOf: (sid) => this.#sessions.get(sid),
+      protocolOf: (session) => session.protocol,
+      transportOf: (session) => session.transport.name,
+    }
+  }
+
+  /** Sessions by id, as the official engine shows them: a copy. */
+  get clients(): Record<string, Session> {
+    return Object.fromEntries(this.#sessions)
+  }
+
+  get clientsCount(): number {
+    return this.#sessions.size
+  }
+
+  /** A session id; replace it to make your own, unique in the cluster. May return a promise. */
+  generateId(_req: IncomingMessage): string | Promise<string> {
+    return createId()
+  }
+
+  /** Adds a connect-style middleware for every engine request, upgrades included. */
+  use(middleware: EngineMiddleware): this {
+    this.#middlewares.push(middleware)
+    return this
+  }
+
+  /** Transports a client on `transport` may move to. */
+  upgrades(transport: string): string[] {
+    return this.opts.allowUpgrades && transport === 'polling' && this.opts.transports.includes('websocket') ? ['websocket'] : []
+  }
+
+  attach(server: HttpServerLike, options: AttachOptions = {}): void {
+    let path = (options.path ?? '/engine.io').replace(/\/$/, '')
+    if (options.addTrailingSlash !== false) path += '/'
+    attach(server, this, {
+      path,
+      destroyUpgrade: options.destroyUpgrade ?? true,
+      destroyUpgradeTimeout: options.destroyUpgradeTimeout ?? 1000,
+    })
+  }
+
+  /** Closes all sessions with "server shutting down" and serves no new ones. */
+  close(): this {
+    this.#isClosed = true
+    for (const session of this.#sessions.values()) session.shutDown()
+    return this
+  }
+
+  // ---- HTTP requests
+
+  handleRequest(req: EngineRequest, res: ServerResponse): void {
+    this.#prepare(req)
+    this.#admit(req, res, (reason) => {
+      if (reason !== undefined) return this.#refuseRequest(req, res, reason)
+      const verdict = verify(requestToVerify(req, false), this.#view)
+      switch (verdict.kind) {
+        case 'refuse':
+          return this.#refuseRequest(req, res, verdict.reason)
+        case 'request':
+          return (verdict.session.edge as PollingTransport).handleRequest(req, res)
+        case 'handshake':
+          return this.#allow(req, (refusal) => {
+            if (refusal !== undefined) return this.#refuseRequest(req, res, refusal)
+            this.#openPolling(req, res, verdict.revision)
+          })
+      }
+    })
+  }
+
+  #prepare(req: EngineRequest): void {
+    const url = req.url ?? ''
+    const mark = url.indexOf('?')
+    req._query = parse(mark < 0 ? '' : url.slice(mark + 1))
+  }
+
+  /** Middleware, then CORS. `res` carries their headers; whoever answers by itself ends the way here. */
+  #admit(req: EngineRequest, res: ServerResponse, done: (reason?: EngineRejection) => void): void {
+    const checkOrigin = (): void => {
+      const { cors } = this.opts
+      if (cors === undefined) return done()
+      checkCors(cors, req, (error, verdict) => {
+        for (const [name, value] of Object.entries(verdict.headers)) res.setHeader(name, value)
+        if (error !== null) return done(rejection('BAD_REQUEST', { name: 'CORS_FAILURE', error }))
+        if (verdict.preflightStatus !== undefined) {
+          res.writeHead(verdict.preflightStatus, { 'Content-Length': 0 })
+          res.end()
+          return
+        }
+        if (verdict.isAllowed) return done()
+        done(rejection('FORBIDDEN', { name: 'ORIGIN_NOT_ALLOWED', origin: req.headers.origin }, 'this Origin is not in the server\'s cors.origin'))
+      })
+    }
+    if (this.#middlewares.length === 0) return checkOrigin()
+    runMiddlewares(this.#middlewares, req, res, (error) => {
+      if (error) return done(rejection('BAD_REQUEST', { name: 'MIDDLEWARE_FAILURE', error }))
+      checkOrigin()
+    })
+  }
+
+  #allow(req: EngineRequest, done: (refusal?: EngineRejection) => void): void {
+    if (this.#isClosed) return done(rejection('BAD_REQUEST', { name: 'SERVER_CLOSED' }, 'the server is shutting down'))
+    const { allowRequest } = this.opts
+    const forgery = this.#forgeryRefusal(req)
+    if (forgery !== undefined) return done(forgery)
+    if (allowRequest === undefined) return done()
+    let isAnswered = false
+    const answer = (error: unknown, isAllowed: boolean): void => {
+      if (isAnswered) return
+      isAnswered = true
+      if (isAllowed) return done()
+      const refusal = rejection('FORBIDDEN', { message: error })
+      done(typeof error === 'string' && error !== '' ? { ...refusal, message: error } : refusal)
+    }
+    try {
+      const result: unknown = allowRequest(req, answer)
+      if (result instanceof Promise) result.catch((error: unknown) => answer(messageOf(error), false))
+    } catch (error) {
+      answer(messageOf(error), false)
+    }
+  }
+
+  /** Cross-site requests that would ride on the user's cookies, or read a session through a script (docs/decisions/0005). */
+  #forgeryRefusal(req: EngineRequest): EngineRejection | undefined {
+    const { headers } = req
+    if (this.opts.cors !== undefined) return undefined
+    if (req._query?.['j'] !== undefined && isCrossSiteScript(headers)) {
+      return rejection('FORBIDDEN', { name: 'JSONP_CROSS_SITE' }, 'JSONP is served to other sites only when the cors option allows their origin')
+    }
+    const carriesIdentity = headers.cookie !== undefined || headers.authorization !== undefined
+    if (headers.upgrade !== undefined && carriesIdentity && isCrossOrigin(headers)) {
+      return rejection('FORBIDDEN', { name: 'WEBSOCKET_CROSS_ORIGIN' }, 'a WebSocket from another origin that carries cookies or credentials needs the cors option: { origin: [...], credentials: true }')
+    }
+    return undefined
+  }
+
+  #refuseRequest(req: EngineRequest, res: ServerResponse, reason: EngineRejection): void {
+    this.#reportRefusal(req, reason)
+    this.#decorate(req, res)
+    rejectRequest(res, reason)
+    req.resume()
+  }
+
+  #reportRefusal(req: EngineRequest, { code, message, context }: EngineRejection): void {
+    if (this.listenerCount('connection_error') > 0) this.emit('connection_error', { req, code, message, context })
+  }
+
+  #decorate(req: IncomingMessage, res: ServerResponse): void {
+    res.setHeader('Cache-Control', 'no-store')
+    res.setHeader('X-Content-Type-Options', 'nosniff')
+    const agent = req.headers['user-agent']
+    if (agent !== undefined && (agent.includes(';MSIE') || agent.includes('Trident/'))) res.setHeader('X-XSS-Protection', '0')
+    if (this.listenerCount('headers') > 0) this.#collectHeaders('headers', req, res)
+  }
+
+  #collectHeaders(event: 'headers' | 'initial_headers', req: IncomingMessage, res: ServerResponse): void {
+    const headers: Record<string, string | string[]> = {}
+    this.emit(event, headers, req)
+    for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
+  }
+
+  // ---- handshake
+
+  /** True when user code could have seen, and written on, the original request. */
+  get #mustKeepRequests(): boolean {
+    return (
+      this.#middlewares.length > 0 ||
+      this.opts.allowRequest !== undefined ||
+      typeof this.opts.cors === 'function' ||
+      this.generateId !== Engine.prototype.generateId ||
+      this.listenerCount('initial_headers') + this.listenerCount('headers') > 0
+    )
+  }
+
+  #withId(req: EngineRequest, fail: (reason: EngineRejection) => void, open: (id: string) => void): void {
+    const refuse = (error: unknown): void => fail(rejection('BAD_REQUEST', { name: 'ID_GENERATION_ERROR', error }))
+    let id: string | Promise<string>
+    try {
+      id = this.generateId(req)
+    } catch (error) {
+      return refuse(error)
+    }
+    if (typeof id === 'string') open(id)
+    else id.then(open, refuse)
+  }
+
+  #createSession(id: string, revision: EngineRevision, req: EngineRequest): Session {
+    return new Session(id, revision, new RequestFacts(req, this.#mustKeepRequests), this.#context)
+  }
+
+  #openSession(session: Session, transport: PollingTransport | WebSocketTransport): void {
+    const { pingInterval, pingTimeout, maxHttpBufferSize, initialPacket } = this.opts
+    this.#sessions.set(session.id, session)
+    const open = { sid: session.id, upgrades: this.upgrades(transport.name), pingInterval, pingTimeout, maxPayload: maxHttpBufferSize }
+    session.open(transport, JSON.stringify(open), initialPacket)
+    this.#handler.handleSession(session)
+    if (this.listenerCount('connection') > 0) this.emit('connection', session)
+  }
+
+  #removeSession(session: Session): void {
+    this.#sessions.delete(session.id)
+  }
+
+  #openPolling(req: EngineRequest, res: ServerResponse, revision: EngineRevision): void {
+    this.#withId(
+      req,
+      (reason) => this.#refuseRequest(req, res, reason),
+      (id) => {
+        const { j, b64 } = req._query!
+        const session = this.#createSession(id, revision, req)
+        const { cookie } = this.opts
+        if (cookie !== undefined && cookie !== false) res.setHeader('Set-Cookie', serializeCookie(cookie, id))
+        if (this.listenerCount('initial_headers') > 0) this.#collectHeaders('initial_headers', req, res)
+        const transport = new PollingTransport(session, {
+          isTextOnly: Boolean(b64) || j !== undefined,
+          jsonpIndex: revision === 3 && typeof j === 'string' ? j : undefined,
+          maxBodyBytes: this.opts.maxHttpBufferSize,
+          compressionThreshold: this.opts.compressionThreshold,
+          decorate: (request, response) => this.#decorate(request, response),
+        })
+        this.#openSession(session, transport)
+        transport.handleRequest(req, res)
+      },
+    )
+  }
+
+  // ---- WebSocket
+
+  handleUpgrade(req: EngineRequest, socket: Duplex, head: Buffer): void {
+    // Before anything else: an error without a listener would end the process.
+    socket.on('error', destroySocket)
+    this.#prepare(req)
+    const res = new ServerResponse(req)
+    const isPlain = this.#middlewares.length === 0
+    // A middleware may answer by itself: it then writes on the connection, in HTTP, before any 101.
+    if (!isPlain || this.opts.cors !== undefined) res.assignSocket(socket as Socket)
+    this.#admit(req, res, (reason) => {
+      if (res.socket !== null) res.detachSocket(socket as Socket)
+      const refuse = (refusal: EngineRejection): void => {
+        this.#reportRefusal(req, refusal)
+        rejectUpgrade(socket, refusal, res.getHeaders())
+      }
+      if (reason !== undefined) return refuse(reason)
+      const verdict = verify(requestToVerify(req, true), this.#view)
+      if (verdict.kind === 'refuse') return refuse(verdict.reason)
+      const key = req.headers['sec-websocket-key']
+      const keyProblem = webSocketProblem(req, key)
+      if (keyProblem !== undefined) return refuse(keyProblem)
+      this.#allowUpgrade(req, verdict, (refusal) => {
+        if (refusal !== undefined) return refuse(refusal)
+        if (socket.destroyed) return
+        this.#acceptUpgrade(req, socket as Socket, head, verdict, res, key!, refuse)
+      })
+    })
+  }
+
+  #allowUpgrade(req: EngineRequest, verdict: Verdict<Session>, done: (refusal?: EngineRejection) => void): void {
+    if (verdict.kind !== 'upgrade') return this.#allow(req, done)
+    const { session } = verdict
+    if (session.isProbing || session.upgraded || session.readyState !== 'open' || session.transport.name === 'websocket') {
+      return done(rejection('BAD_REQUEST', { name: 'ALREADY_UPGRADED', sid: session.id }, 'this session is already upgrading or upgraded'))
+    }
+    done(this.#forgeryRefusal(req))
+  }
+
+  #acceptUpgrade(
+    req: EngineRequest,
+    socket: Socket,
+    head: Buffer,
+    verdict: Verdict<Session>,
+    res: ServerResponse,
+    key: string,
+    refuse: (reason: EngineRejection) => void,
+  ): void {
+    const start = (session: Session): WebSocketTransport => {
+      if (this.listenerCount('headers') > 0) this.#collectHeaders('headers', req, res)
+      let answer = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptKey(key)}\r\n`
+      for (const [name, value] of Object.entries(res.getHeaders())) {
+        for (const one of Array.isArray(value) ? value : [value]) answer += `${name}: ${String(one)}\r\n`
+      }
+      socket.removeListener('error', destroySocket)
+      return new WebSocketTransport(socket, session, {
+        head: answer + '\r\n',
+        supportsBinary: !req._query!['b64'],
+        maxPayloadBytes: this.opts.maxHttpBufferSize,
+      })
+    }
+    if (verdict.kind === 'upgrade') {
+      const { session } = verdict
+      const transport = start(session)
+      session.probe(transport)
+      transport.begin()
+      transport.start(head)
+      const timer = setTimeout(() => {
+        if (session.transport !== transport) transport.close({ discard: true })
+        if (session.transport !== transport) session.handleClosed(transport, 'transport close')
+      }, this.opts.upgradeTimeout)
+      socket.once('close', () => clearTimeout(timer))
+      return
+    }
+    if (verdict.kind !== 'handshake') return
+    this.#withId(req, refuse, (id) => {
+      if (socket.destroyed) return
+      const { cookie } = this.opts
+      if (cookie !== undefined && cookie !== false) res.setHeader('Set-Cookie', serializeCookie(cookie, id))
+      if (this.listenerCount('initial_headers') > 0) this.#collectHeaders('initial_headers', req, res)
+      const session = this.#createSession(id, verdict.revision, req)
+      const transport = start(session)
+      this.#openSession(session, transport)
+      transport.start(head)
+    })
+  }
+}
+
+function destroySocket(this: Duplex): void {
+  this.destroy()
+}
+
+function requestToVerify(req: EngineRequest, isUpgrade: boolean): Parameters<typeof verify>[0] {
+  return { method: req.method, query: req._query!, isUpgrade, origin: req.headers.origin }
+}
+
+function webSocketProblem(req: IncomingMessage, key: string | undefined): EngineRejection | undefined {
+  if (req.headers.upgrade?.toLowerCase() !== 'websocket' || req.method !== 'GET') {
+    return rejection('BAD_REQUEST', { name: 'TRANSPORT_HANDSHAKE_ERROR' }, 'expected GET with Upgrade: websocket')
+  }
+  if (key === undefined || !/^[+/0-9A-Za-z]{22}==$/.test(key)) {
+    return rejection('BAD_REQUEST', { name: 'TRANSPORT_HANDSHAKE_ERROR' }, 'missing or invalid Sec-WebSocket-Key')
+  }
+  if (req.headers['sec-websocket-version'] !== '13' && req.headers['sec-websocket-version'] !== '8') {
+    return { ...rejection('BAD_REQUEST', { name: 'TRANSPORT_HANDSHAKE_ERROR' }, 'expected Sec-WebSocket-Version: 13'), status: 426 }
+  }
+  return undefined
+}
+
+function isCrossOrigin({ origin, host }: IncomingMessage['headers']): boolean {
+  if (origin === undefined || host === undefined) return false
+  try {
+    return new URL(origin).host !== host
+  } catch {
+    return true
+  }
+}
+
+/** A script element of another site: browsers say so themselves, older ones send a Referer. */
+function isCrossSiteScript(headers: IncomingMessage['headers']): boolean {
+  const site = headers['sec-fetch-site']
+  if (site !== undefined) return site !== 'same-origin' && site !== 'none'
+  return isCrossOrigin({ origin: headers.referer, host: headers.host } as IncomingMessage['headers'])
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,361 @@
+// The OWNER half of one Engine.IO session: state, outbox, heartbeat and upgrade. In: packets from its edges. Out: messages to its handler,
+// batches to its edge. Created by Engine alone; ends in #end(), once, with a reason.
+import type { EnginePacket, EngineRevision } from '@tidewire/protocol'
+import type { IncomingMessage } from 'node:http'
+import { LazyEmitter, hasListeners } from '../events/lazy-emitter.ts'
+import type { CloseReason, EngineSession, SessionHandler } from './contract.ts'
+import type { Edge, Owner } from './door.ts'
+import { scheduleFlush } from './flush-scheduler.ts'
+import type { Flushable } from './flush-scheduler.ts'
+import { NOOP, OutgoingMessage, PING, PONG } from './outgoing-message.ts'
+import type { RequestFacts } from './request-facts.ts'
+import type { TimerWheel, WheelEntry } from './timer-wheel.ts'
+
+/** How long a closing session waits for a client to fetch its last packets. */
+const CLOSE_TIMEOUT_MS = 30_000
+
+export interface SessionContext {
+  readonly wheel: TimerWheel
+  readonly pingInterval: number
+  readonly pingTimeout: number
+  readonly upgradeTimeout: number
+  readonly maxOutboxBytes: number
+  readonly now: () => number
+  /** The one place where the engine forgets a session. */
+  removeSession(session: Session): void
+}
+
+type Timing = 'idle' | 'ping due' | 'pong due' | 'silence' | 'close'
+
+export class Session extends LazyEmitter implements EngineSession, Owner, Flushable, WheelEntry {
+  readonly id: string
+  readonly protocol: EngineRevision
+  handler: SessionHandler | undefined
+  readyState: 'opening' | 'open' | 'closing' | 'closed' = 'opening'
+  upgrading = false
+  upgraded = false
+  dueTick = -1
+  readonly #context: SessionContext
+  readonly #facts: RequestFacts
+  #edge: Edge | undefined
+  #probe: Edge | undefined
+  #outbox: OutgoingMessage[] = []
+  #outboxBytes = 0
+  /** Packets of the outbox's head that an edge is writing. */
+  #inFlight = 0
+  #isFlushScheduled = false
+  #timing: Timing = 'idle'
+  #lastPacketAt = 0
+
+  constructor(id: string, protocol: EngineRevision, facts: RequestFacts, context: SessionContext) {
+    super()
+    this.id = id
+    this.protocol = protocol
+    this.#facts = facts
+    this.#context = context
+  }
+
+  get request(): IncomingMessage {
+    return this.#facts.request
+  }
+
+  get remoteAddress(): string {
+    return this.#facts.remoteAddress
+  }
+
+  get transport(): Edge {
+    return this.#edge ?? NO_EDGE
+  }
+
+  get writable(): boolean {
+    return this.#outbox.length === 0 && this.readyState === 'open' && this.#edge !== undefined && this.#edge.writable
+  }
+
+  /** The packets that wait, as users of the official engine read them. */
+  get writeBuffer(): readonly OutgoingMessage[] {
+    return this.#outbox
+  }
+
+  /** The edge a request of this session is for. */
+  get edge(): Edge | undefined {
+    return this.#edge
+  }
+
+  get isProbing(): boolean {
+    return this.#probe !== undefined
+  }
+
+  open(edge: Edge, openPacket: string, initialPacket: string | Uint8Array | undefined): void {
+    this.#edge = edge
+    this.readyState = 'open'
+    this.#lastPacketAt = this.#context.now()
+    this.#push(new OutgoingMessage(openPacket, 'open'))
+    if (initialPacket !== undefined) this.#push(new OutgoingMessage(initialPacket))
+    if (this.protocol === 4) this.#setTimer('ping due', this.#context.pingInterval)
+    else this.#setTimer('silence', this.#context.pingInterval + this.#context.pingTimeout)
+  }
+
+  // ---- out
+
+  sendMessage(message: OutgoingMessage): void {
+    if (this.readyState !== 'open') return
+    this.#push(message)
+  }
+
+  /** The official engine socket's name for it: queues text or bytes as one message. */
+  send(data: string | Uint8Array, _options?: object, callback?: () => void): this {
+    this.sendMessage(new OutgoingMessage(data))
+    if (callback !== undefined) this.once('drain', callback)
+    return this
+  }
+
+  write(data: string | Uint8Array, options?: object, callback?: () => void): this {
+    return this.send(data, options, callback)
+  }
+
+  #push(message: OutgoingMessage): void {
+    if (hasListeners(this)) this.emit('packetCreate', message)
+    this.#outbox.push(message)
+    this.#outboxBytes += message.byteLength
+    if (this.#outboxBytes > this.#context.maxOutboxBytes && this.#outbox.length > 1 && this.#isStuck()) {
+      this.#end('transport error', new Error(
+        `slow consumer: ${this.#outboxBytes} bytes wait for a client that does not read, more than maxOutboxBytes (${this.#context.maxOutboxBytes})`,
+      ))
+      return
+    }
+    this.#scheduleFlush()
+  }
+
+  /**
+   * A burst that the next flush can write is not a slow reader; one that no edge can take is. A burst within one turn has room for
+   * the official maximum of any one message besides.
+   */
+  #isStuck(): boolean {
+    return this.#edge === undefined || !this.#edge.writable || this.#outboxBytes > 64 * this.#context.maxOutboxBytes
+  }
+
+  #scheduleFlush(): void {
+    if (this.#isFlushScheduled) return
+    this.#isFlushScheduled = true
+    scheduleFlush(this)
+  }
+
+  /** Called by the scheduler at the end of a turn. */
+  flush(): void {
+    this.#isFlushScheduled = false
+    const edge = this.#edge
+    if (edge === undefined || this.readyState === 'closed' || this.#inFlight > 0 || !edge.writable) return
+    if (this.#outbox.length > 0) {
+      if (hasListeners(this)) this.emit('flush', this.#outbox)
+      this.#inFlight = this.#outbox.length
+      edge.deliver(this.#outbox)
+    } else if (this.readyState === 'closing') this.#closeEdge()
+  }
+
+  handleFlushed(edge: Edge, count: number): void {
+    if (edge !== this.#edge || this.readyState === 'closed') return
+    this.#inFlight = 0
+    if (count === this.#outbox.length) {
+      this.#outbox = []
+      this.#outboxBytes = 0
+    } else {
+      for (const message of this.#outbox.splice(0, count)) this.#outboxBytes -= message.byteLength
+    }
+    if (hasListeners(this)) this.emit('drain')
+    if (this.#outbox.length > 0 || this.readyState === 'closing') this.#scheduleFlush()
+  }
+
+  handleWritable(edge: Edge): void {
+    if (edge !== this.#edge) return
+    if (this.#outbox.length > 0 || this.readyState === 'closing') this.#scheduleFlush()
+  }
+
+  // ---- in
+
+  handlePacket(edge: Edge, packet: EnginePacket): void {
+    if (edge === this.#probe) return this.#handleProbe(edge, packet)
+    if (edge !== this.#edge || this.readyState !== 'open') return
+    this.#lastPacketAt = this.#context.now()
+    if (hasListeners(this)) this.emit('packet', packet)
+    switch (packet.type) {
+      case 'message': {
+        const data = toMessageData(packet.data)
+        if (hasListeners(this)) {
+          this.emit('data', data)
+          this.emit('message', data)
+        }
+        this.handler?.handleMessage(data)
+        return
+      }
+      case 'ping':
+        if (this.protocol === 4) return this.#end('transport error', new Error('invalid heartbeat direction'))
+        this.#push(PONG)
+        if (hasListeners(this)) this.emit('heartbeat')
+        return
+      case 'pong':
+        if (this.protocol === 3) return this.#end('transport error', new Error('invalid heartbeat direction'))
+        // Only a pong that was asked for is a sign of life (spec: EIO-72).
+        if (this.#timing === 'pong due') this.#setTimer('ping due', this.#context.pingInterval)
+        if (hasListeners(this)) this.emit('heartbeat')
+        return
+      case 'close':
+        // Over WebSocket the close frame says it; a packet means nothing there (spec: EIO-74).
+        if (edge.name === 'polling') this.#end('transport close')
+    }
+  }
+
+  handleClosed(edge: Edge, reason: CloseReason, description?: unknown): void {
+    if (edge === this.#probe) {
+      this.#probe = undefined
+      this.upgrading = false
+    } else if (edge === this.#edge) this.#end(this.readyState === 'closing' ? 'forced close' : reason, description)
+  }
+
+  // ---- upgrade
+
+  /** A second transport asks to take over. The caller has checked that none is probing. */
+  probe(edge: Edge): void {
+    this.#probe = edge
+    this.upgrading = true
+    if (hasListeners(this)) this.emit('upgrading', edge)
+  }
+
+  #handleProbe(probe: Edge, packet: EnginePacket): void {
+    if (packet.type === 'ping' && packet.data === 'probe') {
+      // The probe is answered by the edge; the parked poll is released at once so that the client can pause (spec: EIO-60).
+      if (this.#edge?.writable && this.#outbox.length === 0) this.#push(NOOP)
+      return
+    }
+    if (packet.type !== 'upgrade' || this.readyState !== 'open') {
+      this.#probe = undefined
+      this.upgrading = false
+      probe.close()
+      return
+    }
+    const former = this.#edge
+    this.#edge = probe
+    this.#probe = undefined
+    this.upgrading = false
+    this.upgraded = true
+    // A batch that the former edge was still writing is written by it; what came after moves on (spec: EIO-61).
+    if (this.#inFlight > 0) {
+      this.#outbox.splice(0, this.#inFlight)
+      this.#outboxBytes = this.#outbox.reduce((bytes, message) => bytes + message.byteLength, 0)
+      this.#inFlight = 0
+    }
+    former?.detach()
+    if (hasListeners(this)) this.emit('upgrade', probe)
+    if (this.#outbox.length > 0) this.#scheduleFlush()
+  }
+
+  // ---- heartbeat
+
+  #setTimer(timing: Timing, delayMs: number): void {
+    this.#timing = timing
+    this.#context.wheel.schedule(this, delayMs)
+  }
+
+  handleTimer(): void {
+    switch (this.#timing) {
+      case 'ping due':
+        this.#push(PING)
+        if (this.readyState === 'open') this.#setTimer('pong due', this.#context.pingTimeout)
+        return
+      case 'silence': {
+        const limitMs = this.#context.pingInterval + this.#context.pingTimeout
+        const silentMs = this.#context.now() - this.#lastPacketAt
+        if (silentMs < limitMs) return this.#setTimer('silence', limitMs - silentMs)
+        return this.#end('ping timeout')
+      }
+      case 'pong due':
+        return this.#end('ping timeout')
+      case 'close':
+        return this.#end('forced close')
+    }
+  }
+
+  // ---- close
+
+  close(discard?: boolean): void {
+    if (this.readyState !== 'open' && this.readyState !== 'opening') return
+    this.readyState = 'closing'
+    this.#setTimer('close', CLOSE_TIMEOUT_MS)
+    this.#probe?.close({ discard: true })
+    if (discard === true) {
+      this.#outbox = []
+      this.#outboxBytes = 0
+      this.#closeEdge({ discard: true })
+      return
+    }
+    this.#scheduleFlush()
+  }
+
+  /** The server is shutting down: no waiting. */
+  shutDown(): void {
+    this.#end('server shutting down')
+  }
+
+  #closeEdge(options?: { discard?: boolean }): void {
+    const edge = this.#edge
+    if (edge === undefined) return this.#end('forced close')
+    edge.close(options)
+    // An edge that can be closed at once is; a poll that is not there will fetch the close packet later.
+    if (edge.name === 'websocket' || options?.discard === true) this.#end('forced close')
+  }
+
+  /** Called by the edge when it has parsed what is no packet. */
+  handleMalformed(edge: Edge, error: unknown): void {
+    if (edge === this.#probe) {
+      this.#probe = undefined
+      this.upgrading = false
+      edge.close({ discard: true })
+    } else if (edge === this.#edge) this.#end('parse error', error)
+  }
+
+  /** Ends the session for a reason found above the engine. */
+  abort(reason: CloseReason, description?: unknown): void {
+    this.#end(reason, description)
+  }
+
+  #end(reason: CloseReason, description?: unknown): void {
+    if (this.readyState === 'closed') return
+    this.readyState = 'closed'
+    this.#context.wheel.cancel(this)
+    this.#context.removeSession(this)
+    const edge = this.#edge
+    const probe = this.#probe
+    this.#probe = undefined
+    probe?.close({ discard: true })
+    edge?.close(reason === 'server shutting down' ? {} : { discard: reason === 'ping timeout' || isSlowConsumer(description), ...closeFrameOf(description) })
+    this.#outbox = []
+    this.#outboxBytes = 0
+    const { handler } = this
+    this.handler = undefined
+    handler?.handleClose(reason, description)
+    if (hasListeners(this)) this.emit('close', reason, description)
+  }
+}
+
+function isSlowConsumer(description: unknown): boolean {
+  return description instanceof Error && description.message.startsWith('slow consumer')
+}
+
+function closeFrameOf(description: unknown): { code?: number } {
+  const code = (description as { closeCode?: unknown } | undefined)?.closeCode
+  return typeof code === 'number' ? { code } : {}
+}
+
+/** What handlers get: text, or bytes of their own as a Buffer. */
+function toMessageData(data: string | Uint8Array | undefined): string | Buffer {
+  if (data === undefined) return ''
+  if (typeof data === 'string' || Buffer.isBuffer(data)) return data
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+}
+
+const NO_EDGE: Edge = {
+  name: 'polling',
+  writable: false,
+  deliver() {},
+  close() {},
+  detach() {},
+}

@@ -1,0 +1,87 @@
+// CORS for engine requests: the options of the well-known `cors` middleware. Also decides whether an Origin is allowed at all, which
+// WebSocket needs (browsers do not enforce CORS there).
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+type StaticOrigin = boolean | string | RegExp | readonly (boolean | string | RegExp)[]
+type OriginCallback = (error: Error | null, origin?: StaticOrigin) => void
+
+export interface CorsOptions {
+  /** Allowed origins: true reflects any, "*" (default) allows any, false none. */
+  origin?: StaticOrigin | ((origin: string | undefined, callback: OriginCallback) => void)
+  methods?: string | readonly string[]
+  allowedHeaders?: string | readonly string[]
+  exposedHeaders?: string | readonly string[]
+  credentials?: boolean
+  maxAge?: number
+  preflightContinue?: boolean
+  optionsSuccessStatus?: number
+}
+
+export type CorsOptionsDelegate = (
+  req: IncomingMessage,
+  callback: (error: Error | null, options?: CorsOptions) => void,
+) => void
+
+export interface CorsVerdict {
+  isAllowed: boolean
+  headers: Record<string, string>
+  /** Set for a preflight that is answered here, with this status. */
+  preflightStatus: number | undefined
+}
+
+const DEFAULT_METHODS = 'GET,HEAD,PUT,PATCH,POST,DELETE'
+const list = (value: string | readonly string[]): string => (typeof value === 'string' ? value : value.join(','))
+
+function matches(origin: string, allowed: StaticOrigin): boolean {
+  if (Array.isArray(allowed)) return allowed.some((one: StaticOrigin) => matches(origin, one))
+  if (typeof allowed === 'string') return allowed === '*' || allowed === origin
+  if (allowed instanceof RegExp) return allowed.test(origin)
+  return allowed === true
+}
+
+function resolveOptions(config: CorsOptions | CorsOptionsDelegate, req: IncomingMessage, done: (error: Error | null, options: CorsOptions) => void): void {
+  if (typeof config === 'function') config(req, (error, options) => done(error, options ?? {}))
+  else done(null, config)
+}
+
+/** Calls `done` once, synchronously unless an option is a function that answers later. */
+export function checkCors(
+  config: CorsOptions | CorsOptionsDelegate,
+  req: IncomingMessage,
+  done: (error: Error | null, verdict: CorsVerdict) => void,
+): void {
+  const nobody: CorsVerdict = { isAllowed: false, headers: {}, preflightStatus: undefined }
+  resolveOptions(config, req, (error, options) => {
+    if (error) return done(error, nobody)
+    const { origin = '*' } = options
+    if (typeof origin !== 'function') return done(null, judge(req, options, origin))
+    origin(req.headers.origin, (originError, allowed) => {
+      if (originError) done(originError, nobody)
+      else done(null, judge(req, options, allowed ?? false))
+    })
+  })
+}
+
+function judge(req: IncomingMessage, options: CorsOptions, allowed: StaticOrigin): CorsVerdict {
+  const { origin } = req.headers
+  const headers: Record<string, string> = {}
+  if (allowed === false) return { isAllowed: origin === undefined, headers, preflightStatus: undefined }
+  const isAllowed = origin === undefined || matches(origin, allowed)
+  if (allowed === '*') headers['Access-Control-Allow-Origin'] = '*'
+  else {
+    headers['Vary'] = 'Origin'
+    if (typeof allowed === 'string') headers['Access-Control-Allow-Origin'] = allowed
+    else if (origin !== undefined && isAllowed) headers['Access-Control-Allow-Origin'] = origin
+  }
+  if (options.credentials === true) headers['Access-Control-Allow-Credentials'] = 'true'
+  if (options.exposedHeaders !== undefined) headers['Access-Control-Expose-Headers'] = list(options.exposedHeaders)
+  if (req.method !== 'OPTIONS') return { isAllowed, headers, preflightStatus: undefined }
+  headers['Access-Control-Allow-Methods'] = list(options.methods ?? DEFAULT_METHODS)
+  const requested = options.allowedHeaders === undefined ? req.headers['access-control-request-headers'] : list(options.allowedHeaders)
+  if (requested !== undefined) headers['Access-Control-Allow-Headers'] = requested
+  if (options.allowedHeaders === undefined && requested !== undefined) {
+    headers['Vary'] = headers['Vary'] === undefined ? 'Access-Control-Request-Headers' : `${headers['Vary']}, Access-Control-Request-Headers`
+  }
+  if (options.maxAge !== undefined) headers['Access-Control-Max-Age'] = String(options.maxAge)
+  return { isAllowed, headers, preflightStatus: options.preflightContinue === true ? undefined : (options.optionsSuccessStatus ?? 204) }
+}

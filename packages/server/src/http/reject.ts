@@ -1,0 +1,44 @@
+// Refusals: an engine error becomes an HTTP answer, on a request and, before any 101, on an upgrade.
+import { ENGINE_ERRORS } from '@tidewire/protocol'
+import type { ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+export interface EngineRejection {
+  code: number
+  message: string
+  status: number
+  /** Cause and fix, for the person who reads the answer. */
+  hint?: string
+  /** What the application is told in `connection_error`. */
+  context?: Record<string, unknown>
+}
+
+type ErrorName = keyof typeof ENGINE_ERRORS
+
+export function rejection(name: ErrorName, context?: Record<string, unknown>, hint?: string): EngineRejection {
+  const { code, message } = ENGINE_ERRORS[name]
+  return { code, message, status: code === ENGINE_ERRORS.FORBIDDEN.code ? 403 : 400, ...(hint ? { hint } : {}), ...(context ? { context } : {}) }
+}
+
+export function bodyOf({ code, message, hint }: EngineRejection): string {
+  return JSON.stringify(hint === undefined ? { code, message } : { code, message, hint })
+}
+
+export function rejectRequest(res: ServerResponse, reason: EngineRejection): void {
+  if (res.headersSent) return
+  const body = bodyOf(reason)
+  res.writeHead(reason.status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) })
+  res.end(body)
+}
+
+/** Answers an upgrade request in HTTP and closes the connection. */
+export function rejectUpgrade(socket: Duplex, reason: EngineRejection, headers: Record<string, unknown> = {}): void {
+  if (!socket.writable) return void socket.destroy()
+  const body = reason.hint === undefined ? reason.message : `${reason.message}: ${reason.hint}`
+  const statusText = reason.status === 403 ? 'Forbidden' : reason.status === 426 ? 'Upgrade Required' : 'Bad Request'
+  const extra = Object.entries(headers).map(([name, value]) => `${name}: ${String(value)}\r\n`)
+  socket.end(
+    `HTTP/1.1 ${reason.status} ${statusText}\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${extra.join('')}\r\n${body}`,
+    () => socket.destroy(),
+  )
+}

@@ -1,0 +1,216 @@
+// A named endpoint with its own middlewares, sockets and rooms. In: CONNECT of a connection. Out: a socket that is told `connection`, or a
+// refusal. Sockets enter through admit and leave through remove.
+import { RESERVED_EVENTS } from '@tidewire/protocol'
+import type { Adapter, Room, SocketId } from '../adapter/adapter.ts'
+import { BroadcastOperator } from '../broadcast/operator.ts'
+import type { RemoteSocket } from '../broadcast/operator.ts'
+import type { Connection } from '../connection.ts'
+import { LazyEmitter } from '../events/lazy-emitter.ts'
+import type { DefaultEventsMap, EventNames, EventParams, EventsMap, TypedEmitter, WithResponses } from '../events/types.ts'
+import type { Server } from '../server.ts'
+import { callGuarded } from '../socket/handler-errors.ts'
+import { Socket } from '../socket/socket.ts'
+
+/** An error for the client: `data` travels with the message. */
+export interface ExtendedError extends Error {
+  data?: any
+}
+
+export interface NamespaceReservedEvents<L extends EventsMap, E extends EventsMap, S extends EventsMap, D> {
+  connect: (socket: Socket<L, E, S, D>) => void
+  connection: (socket: Socket<L, E, S, D>) => void
+  new_namespace: (namespace: Namespace<L, E, S, D>) => void
+}
+
+export type NamespaceMiddleware<L extends EventsMap, E extends EventsMap, S extends EventsMap, D> = (
+  socket: Socket<L, E, S, D>,
+  next: (error?: ExtendedError) => void,
+) => unknown
+
+const NamespaceBase = LazyEmitter as unknown as { new <ListenEvents extends EventsMap>(): TypedEmitter<ListenEvents> }
+const OWN_EVENTS = new Set(['connect', 'connection', 'new_namespace'])
+
+export class Namespace<
+  ListenEvents extends EventsMap = DefaultEventsMap,
+  EmitEvents extends EventsMap = ListenEvents,
+  ServerSideEvents extends EventsMap = DefaultEventsMap,
+  SocketData = any,
+> extends NamespaceBase<ServerSideEvents & NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> {
+  readonly name: string
+  readonly sockets: Map<SocketId, Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> = new Map()
+  readonly server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+  adapter: Adapter
+  /** compat: the last acknowledgement id; adapters count it up. */
+  _ids = 0
+  protected middlewares: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>[] = []
+  /** Called when the last socket has left. */
+  onEmpty: (() => void) | undefined
+
+  constructor(server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>, name: string) {
+    super()
+    this.server = server
+    this.name = name
+    this.adapter = this.createAdapter()
+    const ready = this.adapter.init()
+    if (ready instanceof Promise) ready.catch((error: unknown) => server.handleHandlerError(error, { socket: undefined, event: 'adapter.init' }))
+  }
+
+  protected createAdapter(): Adapter {
+    return this.server.createAdapter(this as Namespace<any, any, any, any>)
+  }
+
+  nextAckId(): number {
+    return this._ids++
+  }
+
+  /** Adds a middleware for sockets that connect; an error given to `next`, thrown or rejected refuses them. */
+  use(middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): this {
+    this.middlewares.push(middleware)
+    return this
+  }
+
+  /** Takes over another namespace's middlewares and connection listeners. */
+  inherit(parent: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
+    this.middlewares = parent.middlewares.slice()
+    for (const event of ['connect', 'connection'] as const) {
+      for (const listener of parent.listeners(event as any)) this.on(event as any, listener as any)
+    }
+  }
+
+  // ---- sockets
+
+  /** A connection asks for this namespace: runs the middlewares, then lets it in or refuses it. */
+  admit(client: Connection, auth: Record<string, unknown>): void {
+    const socket = new Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>(this, client, auth)
+    this.#run(socket, (error) => {
+      // The client may have gone while a middleware was thinking.
+      if (!client.isOpen) return
+      if (error !== undefined) {
+        client.refuse(this, error)
+        this.#checkEmpty()
+        return
+      }
+      this.sockets.set(socket.id, socket)
+      socket.open()
+      this.#emitReserved('connect', socket)
+      this.#emitReserved('connection', socket)
+    })
+  }
+
+  #run(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>, done: (error?: ExtendedError) => void): void {
+    if (this.middlewares.length === 0) return done()
+    const middlewares = this.middlewares.slice()
+    const run = (index: number): void => {
+      if (index === middlewares.length) return done()
+      let isCalled = false
+      const next = (error?: unknown): void => {
+        if (isCalled) return
+        isCalled = true
+        if (error) done(error instanceof Error ? error : new Error(String(error)))
+        else run(index + 1)
+      }
+      callGuarded(middlewares[index]!, this, [socket, next], next)
+    }
+    run(0)
+  }
+
+  remove(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
+    this.sockets.delete(socket.id)
+    this.#checkEmpty()
+  }
+
+  #checkEmpty(): void {
+    if (this.sockets.size === 0) this.onEmpty?.()
+  }
+
+  #emitReserved(event: 'connect' | 'connection', socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
+    for (const listener of this.rawListeners(event as any)) {
+      callGuarded(listener, this, [socket], (error) =>
+        this.server.handleHandlerError(error, { socket: socket as Socket<any, any, any, any>, event }),
+      )
+    }
+  }
+
+  // ---- broadcast
+
+  #operator(): BroadcastOperator<EmitEvents, SocketData> {
+    return new BroadcastOperator(this.adapter)
+  }
+
+  to(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().to(room)
+  }
+  in(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().in(room)
+  }
+  except(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().except(room)
+  }
+  compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().compress(compress)
+  }
+  get volatile(): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().volatile
+  }
+  get local(): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().local
+  }
+  timeout(timeout: number): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().timeout(timeout)
+  }
+
+  /** Sends an event to all sockets of the namespace. */
+  emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: WithResponses<EventParams<EmitEvents, Event>>): boolean {
+    return this.#operator().emit(event, ...args)
+  }
+  send(...args: any[]): this {
+    this.emit('message' as any, ...(args as any))
+    return this
+  }
+  write(...args: any[]): this {
+    return this.send(...args)
+  }
+
+  /** Sends an event to the other nodes. A function as last argument gets their answers. */
+  serverSideEmit<Event extends EventNames<ServerSideEvents>>(event: Event, ...args: EventParams<ServerSideEvents, Event>): boolean {
+    if (RESERVED_EVENTS.has(event as string) || OWN_EVENTS.has(event as string)) {
+      throw new Error(`"${String(event)}" is a reserved event name`)
+    }
+    this.adapter.serverSideEmit([event, ...args])
+    return true
+  }
+  serverSideEmitWithAck(event: EventNames<ServerSideEvents>, ...args: any[]): Promise<any[]> {
+    return new Promise((resolve, reject) => {
+      const callback = (error: (Error & { responses?: unknown }) | null, responses: any[]): void => {
+        if (error === null) return resolve(responses)
+        error.responses = responses
+        reject(error)
+      }
+      this.serverSideEmit(event, ...([...args, callback] as any))
+    })
+  }
+  /** compat: adapters hand over what another node sent with serverSideEmit. */
+  _onServerSideEmit(args: [string, ...any[]]): void {
+    const [event, ...rest] = args
+    for (const listener of this.rawListeners(event as any)) {
+      callGuarded(listener, this, rest, (error) => this.server.handleHandlerError(error, { socket: undefined, event }))
+    }
+  }
+
+  /** @deprecated Use `fetchSockets`. */
+  allSockets(): Promise<Set<SocketId>> {
+    return this.#operator().allSockets()
+  }
+  fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]> {
+    return this.#operator().fetchSockets()
+  }
+  socketsJoin(room: Room | readonly Room[]): void {
+    this.#operator().socketsJoin(room)
+  }
+  socketsLeave(room: Room | readonly Room[]): void {
+    this.#operator().socketsLeave(room)
+  }
+  disconnectSockets(close: boolean = false): void {
+    this.#operator().disconnectSockets(close)
+  }
+}

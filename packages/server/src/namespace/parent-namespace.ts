@@ -1,0 +1,66 @@
+// A family of namespaces given by a RegExp or a function: children are made when a client asks for one, and inherit middlewares and
+// connection listeners. Has no sockets of its own; what is emitted on it goes to all children.
+import { Adapter } from '../adapter/adapter.ts'
+import type { DefaultEventsMap, EventNames, EventParams, EventsMap, WithResponses } from '../events/types.ts'
+import type { Server } from '../server.ts'
+import { Namespace } from './namespace.ts'
+
+/** Decides whether a namespace exists: `next(null, true)` makes it. */
+export type NamespaceMatcher = (name: string, auth: { [key: string]: any }, next: (error: Error | null, exists: boolean) => void) => void
+
+let count = 0
+
+export class ParentNamespace<
+  ListenEvents extends EventsMap = DefaultEventsMap,
+  EmitEvents extends EventsMap = ListenEvents,
+  ServerSideEvents extends EventsMap = DefaultEventsMap,
+  SocketData = any,
+> extends Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+  readonly children: Set<Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> = new Set()
+  readonly matcher: NamespaceMatcher
+  /** Set for a family given by a RegExp: `of(name)` then gives a child too. */
+  readonly pattern: RegExp | undefined
+
+  constructor(
+    server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    matcher: NamespaceMatcher,
+    pattern?: RegExp,
+  ) {
+    super(server, `/_${count++}`)
+    this.matcher = matcher
+    this.pattern = pattern
+  }
+
+  /** No sockets, so no bus behind it. */
+  protected override createAdapter(): Adapter {
+    const adapter = new Adapter(this as Namespace<any, any, any, any>)
+    adapter.broadcast = (packet, options) => {
+      for (const child of this.children) child.adapter.broadcast({ ...packet }, options)
+    }
+    return adapter
+  }
+
+  override emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: WithResponses<EventParams<EmitEvents, Event>>): boolean {
+    for (const child of this.children) child.emit(event, ...args)
+    return true
+  }
+
+  createChild(name: string): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    const child = new Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>(this.server, name)
+    child.inherit(this)
+    this.children.add(child)
+    this.server.adopt(child as Namespace<any, any, any, any>)
+    if (this.server.cleansUpChildren) {
+      child.onEmpty = () => {
+        if (child.sockets.size > 0 || !this.children.delete(child)) return
+        void child.adapter.close()
+        this.server._nsps.delete(name)
+      }
+    }
+    return child
+  }
+
+  override fetchSockets(): Promise<never> {
+    return Promise.reject(new Error('fetchSockets() is not supported on a namespace family; call it on one of its namespaces'))
+  }
+}

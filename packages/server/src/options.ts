@@ -1,0 +1,70 @@
+// Options of the server: those of the engine, and what Socket.IO adds. Unknown names warn once, with the nearest known one.
+import { DEFAULT_LIMITS } from '@tidewire/protocol'
+import type { Adapter } from './adapter/adapter.ts'
+import type { Parser } from './codec.ts'
+import type { AttachOptions, EngineOptions } from './engine/engine-options.ts'
+import type { Namespace } from './namespace/namespace.ts'
+import type { HandlerErrorHook } from './socket/handler-errors.ts'
+
+export type AdapterConstructor = (new (nsp: any) => Adapter) | ((nsp: Namespace<any, any, any, any>) => Adapter)
+
+export interface ServerOptions extends EngineOptions, AttachOptions {
+  /** Path the server answers under. Default "/socket.io". */
+  path?: string
+  /** Serve the browser client below the path. Default true. */
+  serveClient?: boolean
+  /** Rooms and delivery. Default: in memory, this node alone. */
+  adapter?: AdapterConstructor
+  /** A parser instead of ours; clients must use the same. */
+  parser?: Parser
+  /** Milliseconds a client may take to join a namespace. Default 45000. */
+  connectTimeout?: number
+  /** Accepted and not yet acted upon. */
+  connectionStateRecovery?: { maxDisconnectionDuration?: number; skipMiddlewares?: boolean }
+  /** Remove dynamic namespaces when their last socket leaves. Default false. */
+  cleanupEmptyChildNamespaces?: boolean
+  /** Gets what user handlers throw or reject with. Default: one line and the stack on stderr. */
+  onHandlerError?: HandlerErrorHook
+  /** Attachments of one packet, received and sent. Default 10. */
+  maxAttachments?: number
+  /** Nesting of event data, received and sent. Default 2000. */
+  maxDepth?: number
+}
+
+const KNOWN: ReadonlySet<string> = new Set<keyof ServerOptions>([
+  'path', 'serveClient', 'adapter', 'parser', 'connectTimeout', 'connectionStateRecovery', 'cleanupEmptyChildNamespaces',
+  'onHandlerError', 'maxAttachments', 'maxDepth', 'pingTimeout', 'pingInterval', 'upgradeTimeout', 'maxHttpBufferSize',
+  'maxOutboxBytes', 'allowRequest', 'transports', 'allowUpgrades', 'perMessageDeflate', 'httpCompression', 'initialPacket',
+  'cookie', 'cors', 'allowEIO3', 'wsEngine', 'addTrailingSlash', 'destroyUpgrade', 'destroyUpgradeTimeout',
+])
+const warned = new Set<string>()
+
+export const DEFAULTS: Readonly<{ path: string; connectTimeout: number; maxAttachments: number; maxDepth: number }> = {
+  path: '/socket.io',
+  connectTimeout: 45_000,
+  maxAttachments: DEFAULT_LIMITS.maxAttachments,
+  maxDepth: DEFAULT_LIMITS.maxDepth,
+}
+
+export function warnOfUnknownOptions(options: object): void {
+  for (const name of Object.keys(options)) {
+    if (KNOWN.has(name) || warned.has(name)) continue
+    warned.add(name)
+    const nearest = [...KNOWN].toSorted((a, b) => distance(name, a) - distance(name, b))[0]!
+    const advice = distance(name, nearest) <= 3 ? `; did you mean "${nearest}"?` : ''
+    process.emitWarning(`Unknown option "${name}" is ignored${advice}`, { type: 'TidewireWarning', code: 'TW_WARN_UNKNOWN_OPTION' })
+  }
+}
+
+/** Edits from one name to the other (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1]!.toLowerCase() === b[j - 1]!.toLowerCase() ? 0 : 1))
+    }
+    row = next
+  }
+  return row[b.length]!
+}

@@ -1,0 +1,378 @@
+// The façade: puts engine, namespaces and HTTP server together, and forwards what is meant for the main namespace to it.
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { TidewireError } from '@tidewire/protocol'
+import { Adapter } from './adapter/adapter.ts'
+import type { Room, SocketId } from './adapter/adapter.ts'
+import type { BroadcastOperator, RemoteSocket } from './broadcast/operator.ts'
+import { createJsonCodec, createParserCodec } from './codec.ts'
+import type { Codec } from './codec.ts'
+import { Connection } from './connection.ts'
+import { Engine } from './engine/engine.ts'
+import type { EngineSession } from './engine/contract.ts'
+import type { DefaultEventsMap, EventNames, EventParams, EventsMap, TypedEmitter, WithResponses } from './events/types.ts'
+import { serveClientFile } from './http/client-bundle.ts'
+import type { HttpServerLike } from './http/attach.ts'
+import { Namespace } from './namespace/namespace.ts'
+import type { NamespaceMiddleware, NamespaceReservedEvents } from './namespace/namespace.ts'
+import { ParentNamespace } from './namespace/parent-namespace.ts'
+import type { NamespaceMatcher } from './namespace/parent-namespace.ts'
+import { DEFAULTS, warnOfUnknownOptions } from './options.ts'
+import type { AdapterConstructor, ServerOptions } from './options.ts'
+import { reportHandlerError } from './socket/handler-errors.ts'
+import type { HandlerErrorContext } from './socket/handler-errors.ts'
+import type { Socket } from './socket/socket.ts'
+
+type HttpLike = HttpServerLike & {
+  listen(port: number): unknown
+  close(callback?: (error?: Error) => void): unknown
+  closeIdleConnections?(): void
+}
+type ConnectionListener<L extends EventsMap, E extends EventsMap, S extends EventsMap, D> = (socket: Socket<L, E, S, D>) => void
+
+const here = dirname(fileURLToPath(import.meta.url))
+const CLIENT_FOLDERS = [join(here, 'client'), join(here, '../../client/dist')]
+
+export interface Server<
+  ListenEvents extends EventsMap = DefaultEventsMap,
+  EmitEvents extends EventsMap = ListenEvents,
+  ServerSideEvents extends EventsMap = DefaultEventsMap,
+  SocketData = any,
+> extends TypedEmitter<ServerSideEvents & NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> {}
+
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- the emitter's methods are forwarded below, all at once
+export class Server<
+  ListenEvents extends EventsMap = DefaultEventsMap,
+  EmitEvents extends EventsMap = ListenEvents,
+  ServerSideEvents extends EventsMap = DefaultEventsMap,
+  SocketData = any,
+> {
+  /** The main namespace, "/". */
+  readonly sockets: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+  /** The Engine.IO server. */
+  engine!: Engine
+  httpServer!: HttpLike
+  readonly opts: ServerOptions
+  readonly codec: Codec
+  readonly cleansUpChildren: boolean
+  /** Bytes of attachments that one connection may leave half sent. */
+  readonly maxWaitingBytes: number
+  /** compat: namespaces by name. */
+  readonly _nsps: Map<string, Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> = new Map()
+  readonly #parents: ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>[] = []
+  #path: string
+  #serveClient: boolean
+  #connectTimeout: number
+  #adapter: AdapterConstructor
+
+  constructor(options?: ServerOptions)
+  constructor(server?: HttpLike | HttpServer | number, options?: ServerOptions)
+  constructor(first?: HttpLike | HttpServer | number | ServerOptions, second?: ServerOptions) {
+    const isOptions = typeof first === 'object' && first !== null && typeof (first as Partial<HttpLike>).listen !== 'function'
+    this.opts = { ...(isOptions ? (first as ServerOptions) : second) }
+    warnOfUnknownOptions(this.opts)
+    const { parser, maxAttachments = DEFAULTS.maxAttachments, maxDepth = DEFAULTS.maxDepth } = this.opts
+    this.#path = normalizePath(this.opts.path ?? DEFAULTS.path)
+    this.#serveClient = this.opts.serveClient ?? true
+    this.#connectTimeout = this.opts.connectTimeout ?? DEFAULTS.connectTimeout
+    this.#adapter = this.opts.adapter ?? Adapter
+    this.codec = parser === undefined ? createJsonCodec({ maxAttachments, maxDepth }) : createParserCodec(parser)
+    this.cleansUpChildren = this.opts.cleanupEmptyChildNamespaces ?? false
+    this.maxWaitingBytes = (this.opts.maxHttpBufferSize ?? 1e6) * (maxAttachments + 1)
+    this.sockets = this.of('/')
+    if (typeof first === 'function') throw notAServer(first)
+    if (first !== undefined && !isOptions) this.attach(first as HttpLike | number)
+  }
+
+  get _opts(): ServerOptions {
+    return this.opts
+  }
+
+  // ---- settings
+
+  serveClient(): boolean
+  serveClient(serve: boolean): this
+  serveClient(serve?: boolean): boolean | this {
+    if (serve === undefined) return this.#serveClient
+    this.#serveClient = serve
+    return this
+  }
+
+  path(): string
+  path(path: string): this
+  path(path?: string): string | this {
+    if (path === undefined) return this.#path
+    this.#path = normalizePath(path)
+    return this
+  }
+
+  connectTimeout(): number
+  connectTimeout(ms: number): this
+  connectTimeout(ms?: number): number | this {
+    if (ms === undefined) return this.#connectTimeout
+    this.#connectTimeout = ms
+    return this
+  }
+
+  adapter(): AdapterConstructor
+  adapter(adapter: AdapterConstructor): this
+  adapter(adapter?: AdapterConstructor): AdapterConstructor | this {
+    if (adapter === undefined) return this.#adapter
+    this.#adapter = adapter
+    for (const namespace of this._nsps.values()) {
+      namespace.adapter = this.createAdapter(namespace as Namespace<any, any, any, any>)
+      void namespace.adapter.init()
+    }
+    return this
+  }
+
+  createAdapter(namespace: Namespace<any, any, any, any>): Adapter {
+    const make = this.#adapter
+    return make.prototype instanceof Adapter || make === Adapter || isClass(make)
+      ? new (make as new (nsp: unknown) => Adapter)(namespace)
+      : (make as (nsp: Namespace<any, any, any, any>) => Adapter)(namespace)
+  }
+
+  // ---- HTTP
+
+  /** The same as `attach`. */
+  listen(server: HttpLike | HttpServer | number | string, options?: ServerOptions): this {
+    return this.attach(server, options)
+  }
+
+  /** Serves on an HTTP or HTTPS server, or on a port of its own. */
+  attach(server: HttpLike | HttpServer | number | string, options?: ServerOptions): this {
+    if (typeof server === 'function') throw notAServer(server)
+    const merged = { ...options, ...this.opts }
+    if (typeof server === 'number' || typeof server === 'string') {
+      const port = Number(server)
+      const own = createServer((_req, res) => {
+        res.writeHead(404).end()
+      })
+      this.#attachTo(own, merged)
+      own.listen(port)
+      return this
+    }
+    this.#attachTo(server as HttpLike, merged)
+    return this
+  }
+
+  #attachTo(server: HttpLike, options: ServerOptions): void {
+    this.httpServer = server
+    const engine = new Engine(options, { handleSession: (session) => this.#handleSession(session) })
+    this.engine = engine
+    engine.attach(server, { ...options, path: this.#path })
+    if (!this.#serveClient) return
+    const others = server.listeners('request').slice()
+    server.removeAllListeners('request')
+    const path = `${this.#path}/`
+    server.on('request', (req: IncomingMessage, res: ServerResponse) => {
+      if (req.url?.startsWith(path) === true && req.url.charCodeAt(path.length) !== 0x3f && serveClientFile(req, res, path, CLIENT_FOLDERS)) return
+      for (const other of others) Reflect.apply(other, server, [req, res])
+    })
+  }
+
+  /** compat: serves the sessions of an engine made by the application. */
+  bind(engine: { on(event: 'connection', listener: (session: any) => void): unknown }): this {
+    this.engine = engine as Engine
+    engine.on('connection', (session: EngineSession) => this.#handleSession(session))
+    return this
+  }
+
+  #handleSession(session: EngineSession): void {
+    // oxlint-disable-next-line no-new -- it puts itself behind the session
+    new Connection(this as Server<any, any, any, any>, session)
+  }
+
+  /** Disconnects all clients, closes the engine and the HTTP server. */
+  async close(callback?: (error?: Error) => void): Promise<void> {
+    await Promise.allSettled([...this._nsps.values()].map((namespace) => namespace.adapter.close()))
+    this.engine?.close()
+    const server = this.httpServer
+    if (server === undefined) {
+      callback?.()
+      return
+    }
+    await new Promise<void>((resolve) => {
+      server.close((error) => {
+        callback?.(error)
+        resolve()
+      })
+      // Kept-alive connections without a request would hold the server open until they time out.
+      server.closeIdleConnections?.()
+      setImmediate(() => server.closeIdleConnections?.())
+    })
+  }
+
+  // ---- namespaces
+
+  /** The namespace of that name, made if need be; a RegExp or a function gives a family of them. */
+  of(
+    name: string | RegExp | NamespaceMatcher,
+    listener?: ConnectionListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+  ): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    const namespace = typeof name === 'string' ? this.#ofName(name) : this.#ofFamily(name)
+    if (listener !== undefined) namespace.on('connect' as any, listener as any)
+    return namespace
+  }
+
+  #ofName(name: string): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    const path = name.startsWith('/') ? name : `/${name}`
+    let namespace = this._nsps.get(path)
+    if (namespace !== undefined) return namespace
+    for (const parent of this.#parents) {
+      if (parent.pattern?.test(path) === true) return parent.createChild(path)
+    }
+    namespace = new Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>(this, path)
+    this.adopt(namespace as Namespace<any, any, any, any>)
+    return namespace
+  }
+
+  #ofFamily(matcher: RegExp | NamespaceMatcher): ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    const parent = new ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>(
+      this,
+      typeof matcher === 'function' ? matcher : (name, _auth, next) => next(null, matcher.test(name)),
+      typeof matcher === 'function' ? undefined : matcher,
+    )
+    this.#parents.push(parent)
+    return parent
+  }
+
+  /** Takes a new namespace in and tells "new_namespace" listeners. */
+  adopt(namespace: Namespace<any, any, any, any>): void {
+    this._nsps.set(namespace.name, namespace)
+    if (namespace.name === '/') return
+    for (const listener of this.sockets.rawListeners('new_namespace' as any)) Reflect.apply(listener, this.sockets, [namespace])
+  }
+
+  /** The namespace a client asks for, or undefined; asks the families in the order of their making. */
+  findNamespace(
+    name: string,
+    auth: Record<string, unknown>,
+    done: (namespace: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | undefined) => void,
+  ): void {
+    const known = this._nsps.get(name)
+    if (known !== undefined) return done(known)
+    const ask = (index: number): void => {
+      const parent = this.#parents[index]
+      if (parent === undefined) return done(undefined)
+      let isAnswered = false
+      const answer = (error: unknown, exists: boolean): void => {
+        if (isAnswered) return
+        isAnswered = true
+        if (error || !exists) return ask(index + 1)
+        // Another client may have asked for it while the function was thinking.
+        done(this._nsps.get(name) ?? parent.createChild(name))
+      }
+      try {
+        parent.matcher(name, auth, answer)
+      } catch (error) {
+        this.handleHandlerError(error, { socket: undefined, event: 'namespace matcher' })
+        answer(error, false)
+      }
+    }
+    ask(0)
+  }
+
+  // ---- errors of user code
+
+  handleHandlerError(error: unknown, context: HandlerErrorContext): void {
+    try {
+      ;(this.opts.onHandlerError ?? reportHandlerError)(error, context)
+    } catch (hookError) {
+      reportHandlerError(hookError, { ...context, event: 'onHandlerError' })
+    }
+  }
+
+  // ---- forwarded to the main namespace
+
+  use(middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): this {
+    this.sockets.use(middleware)
+    return this
+  }
+  to(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return this.sockets.to(room)
+  }
+  in(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return this.sockets.in(room)
+  }
+  except(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return this.sockets.except(room)
+  }
+  compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData> {
+    return this.sockets.compress(compress)
+  }
+  get volatile(): BroadcastOperator<EmitEvents, SocketData> {
+    return this.sockets.volatile
+  }
+  get local(): BroadcastOperator<EmitEvents, SocketData> {
+    return this.sockets.local
+  }
+  timeout(timeout: number): BroadcastOperator<EmitEvents, SocketData> {
+    return this.sockets.timeout(timeout)
+  }
+  emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: WithResponses<EventParams<EmitEvents, Event>>): boolean {
+    return this.sockets.emit(event, ...args)
+  }
+  send(...args: any[]): this {
+    this.sockets.send(...args)
+    return this
+  }
+  write(...args: any[]): this {
+    return this.send(...args)
+  }
+  serverSideEmit<Event extends EventNames<ServerSideEvents>>(event: Event, ...args: EventParams<ServerSideEvents, Event>): boolean {
+    return this.sockets.serverSideEmit(event, ...args)
+  }
+  serverSideEmitWithAck(event: EventNames<ServerSideEvents>, ...args: any[]): Promise<any[]> {
+    return this.sockets.serverSideEmitWithAck(event, ...args)
+  }
+  /** @deprecated Use `fetchSockets`. */
+  allSockets(): Promise<Set<SocketId>> {
+    return this.sockets.allSockets()
+  }
+  fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]> {
+    return this.sockets.fetchSockets()
+  }
+  socketsJoin(room: Room | readonly Room[]): void {
+    this.sockets.socketsJoin(room)
+  }
+  socketsLeave(room: Room | readonly Room[]): void {
+    this.sockets.socketsLeave(room)
+  }
+  disconnectSockets(close: boolean = false): void {
+    this.sockets.disconnectSockets(close)
+  }
+}
+
+const EMITTER_METHODS = [
+  'on', 'once', 'off', 'addListener', 'prependListener', 'prependOnceListener', 'removeListener', 'removeAllListeners',
+  'listeners', 'rawListeners', 'listenerCount', 'eventNames', 'setMaxListeners', 'getMaxListeners',
+] as const
+for (const method of EMITTER_METHODS) {
+  Object.defineProperty(Server.prototype, method, {
+    configurable: true,
+    writable: true,
+    value(this: Server, ...args: unknown[]) {
+      const result: unknown = Reflect.apply(this.sockets[method] as Function, this.sockets, args)
+      return result === this.sockets ? this : result
+    },
+  })
+}
+
+function normalizePath(path: string): string {
+  return `/${path.replace(/^\/+|\/+$/g, '')}`.replace(/^\/$/, '')
+}
+
+function isClass(value: Function): boolean {
+  return /^class\b/.test(Function.prototype.toString.call(value))
+}
+
+function notAServer(got: Function): TidewireError {
+  return new TidewireError(
+    'TW_ERR_CONFIG',
+    `Cannot attach to a function; got ${got.name || 'an Express application?'}, expected an http.Server. Create the server with http.createServer(app) and pass that`,
+  )
+}

@@ -1,0 +1,410 @@
+// What users hold: one client in one namespace. In: packets from its connection, through middleware, to listeners and acks. Out: events to
+// the connection, joins and leaves to the adapter. Created by Namespace.admit; ends in #end, once, with a reason.
+import { PacketType, RESERVED_EVENTS } from '@tidewire/protocol'
+import type { SocketPacket } from '@tidewire/protocol'
+import type { IncomingMessage } from 'node:http'
+import type { Adapter, BroadcastFlags, Room, SocketId } from '../adapter/adapter.ts'
+import { EncodedPacket } from '../broadcast/encoded.ts'
+import { BroadcastOperator } from '../broadcast/operator.ts'
+import type { Connection } from '../connection.ts'
+import type { CloseReason, EngineSession } from '../engine/contract.ts'
+import { LazyEmitter } from '../events/lazy-emitter.ts'
+import type {
+  AckValue,
+  AllButLast,
+  DefaultEventsMap,
+  EventNames,
+  EventParams,
+  EventsMap,
+  Last,
+  TypedEmitter,
+} from '../events/types.ts'
+import { createId } from '../ids.ts'
+import type { Namespace } from '../namespace/namespace.ts'
+import type { Server } from '../server.ts'
+import { ackErrorOf, callGuarded } from './handler-errors.ts'
+import { createHandshake } from './handshake.ts'
+import type { Handshake } from './handshake.ts'
+
+export type DisconnectReason = CloseReason | 'client namespace disconnect' | 'server namespace disconnect'
+
+export interface SocketReservedEvents {
+  disconnect: (reason: DisconnectReason, description?: any) => void
+  disconnecting: (reason: DisconnectReason, description?: any) => void
+  error: (error: Error) => void
+}
+
+export type Event = [name: string, ...args: any[]]
+type PacketMiddleware = (event: Event, next: (error?: Error) => void) => unknown
+type CatchAll = (...args: any[]) => void
+type AckCallback = (...args: any[]) => void
+
+const SocketBase = LazyEmitter as unknown as {
+  new <ListenEvents extends EventsMap>(): TypedEmitter<ListenEvents>
+}
+
+export class Socket<
+  ListenEvents extends EventsMap = DefaultEventsMap,
+  EmitEvents extends EventsMap = ListenEvents,
+  ServerSideEvents extends EventsMap = DefaultEventsMap,
+  SocketData = any,
+> extends SocketBase<ListenEvents & SocketReservedEvents> {
+  readonly nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+  readonly client: Connection
+  readonly id: SocketId
+  /** True when the state of an earlier connection was restored. */
+  readonly recovered: boolean = false
+  connected = false
+  readonly #auth: Record<string, unknown>
+  readonly #issued: number
+  #handshake: Handshake | undefined
+  #data: SocketData | undefined
+  #acks: Map<number, AckCallback> | undefined
+  #middlewares: PacketMiddleware[] | undefined
+  #anyListeners: CatchAll[] | undefined
+  #anyOutgoingListeners: CatchAll[] | undefined
+  #flags: BroadcastFlags | undefined
+
+  constructor(
+    nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    client: Connection,
+    auth: Record<string, unknown>,
+  ) {
+    super()
+    this.nsp = nsp
+    this.client = client
+    this.#auth = auth
+    this.#issued = Date.now()
+    // Revision 4: the client computes its own id, which must be this one (spec: SIO-21).
+    this.id = client.revision === 5 ? createId() : nsp.name === '/' ? client.id : `${nsp.name}#${client.id}`
+  }
+
+  // ---- who
+
+  get server(): Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    return this.nsp.server as Server<any, any, any, any>
+  }
+  get adapter(): Adapter {
+    return this.nsp.adapter
+  }
+  get disconnected(): boolean {
+    return !this.connected
+  }
+  get conn(): EngineSession {
+    return this.client.conn
+  }
+  get request(): IncomingMessage {
+    return this.client.request
+  }
+  /** Rooms it is in; its own id is one of them. */
+  get rooms(): Set<Room> {
+    return this.adapter.socketRooms(this.id) ?? new Set()
+  }
+  get handshake(): Handshake {
+    return (this.#handshake ??= createHandshake(this.request, this.conn.remoteAddress, this.#auth, this.#issued))
+  }
+  /** Anything the application wants to keep with the socket. */
+  get data(): SocketData {
+    return (this.#data ??= {} as SocketData)
+  }
+  set data(data: SocketData) {
+    this.#data = data
+  }
+  /** compat: waiting acknowledgements by id. */
+  get acks(): Map<number, AckCallback> {
+    return (this.#acks ??= new Map())
+  }
+
+  // ---- out
+
+  /**
+   * Sends an event. A function as last argument is called with the client's acknowledgement (with an error first under `timeout()`).
+   * @throws Error for a reserved name; ProtocolError for data that cannot be encoded
+   */
+  emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: EventParams<EmitEvents, Event>): boolean {
+    if (RESERVED_EVENTS.has(event as string)) throw new Error(`"${String(event)}" is a reserved event name`)
+    const flags = this.#takeFlags()
+    const data: unknown[] = [event, ...args]
+    const packet: SocketPacket = { type: PacketType.EVENT, nsp: this.nsp.name, data }
+    if (typeof data.at(-1) === 'function') {
+      packet.id = this.nsp.nextAckId()
+      this.#registerAck(packet.id, data.pop() as AckCallback, flags?.timeout)
+    }
+    this.notifyOutgoingListeners(packet)
+    this.#write(packet, flags)
+    return true
+  }
+
+  #write(packet: SocketPacket, flags?: BroadcastFlags): void {
+    this.client.write(new EncodedPacket(packet, this.nsp.server.codec), flags)
+  }
+
+  #registerAck(id: number, callback: AckCallback, timeoutMs: number | undefined): void {
+    if (timeoutMs === undefined) {
+      this.acks.set(id, callback)
+      return
+    }
+    const timer = setTimeout(() => {
+      this.#acks?.delete(id)
+      Reflect.apply(callback, this, [new Error('operation has timed out')])
+    }, timeoutMs)
+    this.acks.set(id, (...args) => {
+      clearTimeout(timer)
+      Reflect.apply(callback, this, [null, ...args])
+    })
+  }
+
+  /** Sends an event and resolves with the acknowledgement; rejects on the time-out of `timeout()`. */
+  emitWithAck<Event extends EventNames<EmitEvents>>(
+    event: Event,
+    ...args: AllButLast<EventParams<EmitEvents, Event>>
+  ): Promise<AckValue<Last<EventParams<EmitEvents, Event>>>> {
+    const hasTimeout = this.#flags?.timeout !== undefined
+    return new Promise((resolve, reject) => {
+      const callback = (...answer: any[]): void => {
+        if (!hasTimeout) resolve(answer[0])
+        else if (answer[0]) reject(answer[0])
+        else resolve(answer[1])
+      }
+      this.emit(event, ...([...args, callback] as any))
+    })
+  }
+
+  send(...args: any[]): this {
+    this.emit('message' as any, ...(args as any))
+    return this
+  }
+
+  write(...args: any[]): this {
+    return this.send(...args)
+  }
+
+  #operator(): BroadcastOperator<EmitEvents, SocketData> {
+    return new BroadcastOperator(this.adapter, new Set(), new Set([this.id]), this.#takeFlags() ?? {})
+  }
+
+  /** To the others in a room. */
+  to(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().to(room)
+  }
+  in(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().in(room)
+  }
+  except(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().except(room)
+  }
+  /** To all others. */
+  get broadcast(): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator()
+  }
+  get local(): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().local
+  }
+  /** The next event is dropped unless it can leave at once. */
+  get volatile(): this {
+    return this.#flag({ volatile: true })
+  }
+  compress(compress: boolean): this {
+    return this.#flag({ compress })
+  }
+  /** Milliseconds to wait for the acknowledgement of the next event. */
+  timeout(timeout: number): this {
+    return this.#flag({ timeout })
+  }
+
+  get flags(): BroadcastFlags {
+    return this.#flags ?? {}
+  }
+
+  #flag(flags: BroadcastFlags): this {
+    this.#flags = { ...this.#flags, ...flags }
+    return this
+  }
+
+  #takeFlags(): BroadcastFlags | undefined {
+    const flags = this.#flags
+    this.#flags = undefined
+    return flags
+  }
+
+  // ---- rooms
+
+  join(rooms: Room | Room[]): Promise<void> | void {
+    return this.adapter.addAll(this.id, new Set(Array.isArray(rooms) ? rooms : [rooms]))
+  }
+
+  leave(room: Room): Promise<void> | void {
+    return this.adapter.del(this.id, room)
+  }
+
+  // ---- in
+
+  /** The namespace has let it in. */
+  open(): void {
+    this.connected = true
+    void this.adapter.addAll(this.id, new Set([this.id]))
+    this.client.add(this as Socket<any, any, any, any>)
+    this.#write({ type: PacketType.CONNECT, nsp: this.nsp.name, ...(this.client.revision === 5 ? { data: { sid: this.id } } : {}) })
+  }
+
+  handlePacket(packet: SocketPacket): void {
+    switch (packet.type) {
+      case PacketType.EVENT:
+        return this.#handleEvent(packet)
+      case PacketType.ACK:
+        return this.#handleAck(packet)
+      case PacketType.DISCONNECT:
+        return this.#end('client namespace disconnect')
+    }
+  }
+
+  #handleEvent({ data, id }: SocketPacket): void {
+    const event = data as Event
+    const ack = id === undefined ? undefined : this.#createAck(id)
+    if (ack !== undefined) event.push(ack)
+    const fail = (error: unknown): void => this.#handleHandlerError(error, String(event[0]), ack)
+    if (this.#anyListeners !== undefined) {
+      for (const listener of this.#anyListeners.slice()) callGuarded(listener, this, event, fail)
+    }
+    if (this.#middlewares === undefined) return this.#dispatch(event, fail)
+    this.#runMiddlewares(event, fail)
+  }
+
+  #dispatch(event: Event, fail: (error: unknown) => void): void {
+    if (!this.connected) return
+    const [name, ...args] = event
+    for (const listener of this.rawListeners(name as EventNames<ListenEvents & SocketReservedEvents>)) {
+      callGuarded(listener, this, args, fail)
+    }
+  }
+
+  #runMiddlewares(event: Event, fail: (error: unknown) => void): void {
+    const middlewares = this.#middlewares!.slice()
+    const run = (index: number): void => {
+      if (index === middlewares.length) return this.#dispatch(event, fail)
+      let isCalled = false
+      const next = (error?: Error): void => {
+        if (isCalled) return
+        isCalled = true
+        if (error) this.handleError(error)
+        else run(index + 1)
+      }
+      callGuarded(middlewares[index]!, this, [event, next], fail)
+    }
+    run(0)
+  }
+
+  #createAck(id: number): AckCallback & { isSent: boolean } {
+    const ack = (...args: unknown[]): void => {
+      if (ack.isSent) return
+      // Marked afterwards: an answer that cannot be encoded was not sent, and the error may take its place.
+      this.#write({ type: PacketType.ACK, nsp: this.nsp.name, id, data: args })
+      ack.isSent = true
+    }
+    ack.isSent = false
+    return ack
+  }
+
+  #handleHandlerError(error: unknown, event: string, ack: (AckCallback & { isSent: boolean }) | undefined): void {
+    this.server.handleHandlerError(error, { socket: this as Socket<any, any, any, any>, event })
+    if (ack !== undefined) ack(ackErrorOf(event))
+  }
+
+  #handleAck({ id, data }: SocketPacket): void {
+    const callback = id === undefined ? undefined : this.#acks?.get(id)
+    if (callback === undefined) return
+    this.#acks!.delete(id!)
+    callGuarded(callback, this, data as unknown[], (error) => this.#handleHandlerError(error, 'acknowledgement', undefined))
+  }
+
+  /** An error of the connection or of a middleware: told to "error" listeners, if there are any. */
+  handleError(error: Error): void {
+    this.#emitReserved('error', error)
+  }
+
+  #emitReserved(event: keyof SocketReservedEvents, ...args: unknown[]): void {
+    for (const listener of this.rawListeners(event)) {
+      callGuarded(listener, this, args, (error) => this.server.handleHandlerError(error, { socket: this as Socket<any, any, any, any>, event }))
+    }
+  }
+
+  // ---- middleware and catch-all
+
+  /** Adds a middleware for each incoming event; an error given to `next` reaches the "error" listeners and drops the event. */
+  use(middleware: PacketMiddleware): this {
+    ;(this.#middlewares ??= []).push(middleware)
+    return this
+  }
+
+  onAny(listener: CatchAll): this {
+    ;(this.#anyListeners ??= []).push(listener)
+    return this
+  }
+  prependAny(listener: CatchAll): this {
+    ;(this.#anyListeners ??= []).unshift(listener)
+    return this
+  }
+  offAny(listener?: CatchAll): this {
+    this.#anyListeners = without(this.#anyListeners, listener)
+    return this
+  }
+  listenersAny(): CatchAll[] {
+    return this.#anyListeners ?? []
+  }
+  onAnyOutgoing(listener: CatchAll): this {
+    ;(this.#anyOutgoingListeners ??= []).push(listener)
+    return this
+  }
+  prependAnyOutgoing(listener: CatchAll): this {
+    ;(this.#anyOutgoingListeners ??= []).unshift(listener)
+    return this
+  }
+  offAnyOutgoing(listener?: CatchAll): this {
+    this.#anyOutgoingListeners = without(this.#anyOutgoingListeners, listener)
+    return this
+  }
+  listenersAnyOutgoing(): CatchAll[] {
+    return this.#anyOutgoingListeners ?? []
+  }
+  /** Called by adapters for every event they send to this socket. */
+  notifyOutgoingListeners(packet: SocketPacket): void {
+    if (this.#anyOutgoingListeners === undefined) return
+    for (const listener of this.#anyOutgoingListeners.slice()) {
+      callGuarded(listener, this, packet.data as unknown[], (error) => this.#handleHandlerError(error, 'catch-all', undefined))
+    }
+  }
+
+  // ---- close
+
+  /** Leaves the namespace, telling the client; with `close` the whole connection ends. */
+  disconnect(close: boolean = false): this {
+    if (!this.connected) return this
+    if (close) this.client.disconnect()
+    else {
+      this.#write({ type: PacketType.DISCONNECT, nsp: this.nsp.name })
+      this.#end('server namespace disconnect')
+    }
+    return this
+  }
+
+  /** The connection is gone. */
+  handleClose(reason: CloseReason, description?: unknown): void {
+    this.#end(reason, description)
+  }
+
+  #end(reason: DisconnectReason, description?: unknown): void {
+    if (!this.connected) return
+    this.#emitReserved('disconnecting', reason, description)
+    this.adapter.delAll(this.id)
+    this.nsp.remove(this as Socket<any, any, any, any>)
+    this.client.remove(this as Socket<any, any, any, any>)
+    this.connected = false
+    this.#emitReserved('disconnect', reason, description)
+  }
+}
+
+function without(listeners: CatchAll[] | undefined, listener: CatchAll | undefined): CatchAll[] | undefined {
+  if (listeners === undefined || listener === undefined) return undefined
+  const rest = listeners.filter((one) => one !== listener)
+  return rest.length === 0 ? undefined : rest
+}

@@ -1,0 +1,266 @@
+// The EDGE of a session on WebSocket: our RFC 6455 codec on an upgraded socket. In: bytes. Out: engine packets to the owner, batches of
+// frames in one write. Owns the net.Socket from the 101 on and is the only one to close it.
+import { FrameDecoder, OPCODE, encodeCloseFrame, encodeFrame, engineV3, engineV4 } from '@tidewire/protocol'
+import type { EnginePacket, EngineRevision, FrameHandler, ProtocolError } from '@tidewire/protocol'
+import { isUtf8 } from 'node:buffer'
+import type { Socket } from 'node:net'
+import type { Edge } from '../engine/door.ts'
+import { PONG_PROBE } from '../engine/outgoing-message.ts'
+import type { OutgoingMessage } from '../engine/outgoing-message.ts'
+import type { Session } from '../engine/session.ts'
+
+/** How long a peer may take to answer a close frame. */
+const CLOSE_TIMEOUT_MS = 5_000
+/** Binary up to this size is copied, so that it does not pin the chunk it was read in. */
+const COPY_BELOW_BYTES = 16_384
+
+// perf: the transport hangs on its socket under a symbol, so that four listeners serve all connections instead of four closures each.
+const TRANSPORT = Symbol('tidewire transport')
+type OwnedSocket = Socket & { [TRANSPORT]?: WebSocketTransport }
+
+interface LastFlush {
+  revision: EngineRevision
+  batch: readonly OutgoingMessage[]
+  bytes: Buffer
+}
+/** The buffer built last. Receivers of the same broadcasts have equal queues in a turn, and so share one concatenation. */
+let lastFlush: LastFlush | undefined
+
+export class WebSocketTransport implements Edge, FrameHandler {
+  readonly name = 'websocket'
+  writable = true
+  readonly supportsBinary: boolean
+  readonly #socket: OwnedSocket
+  readonly #session: Session
+  readonly #decoder: FrameDecoder
+  /** The 101 answer, written together with the first batch. */
+  #head: Buffer | undefined
+  #isClosing = false
+  #hasReported = false
+  #isCloseFrameSent = false
+  #flushing = 0
+
+  constructor(socket: Socket, session: Session, options: { head: string; supportsBinary: boolean; maxPayloadBytes: number }) {
+    this.#socket = socket
+    this.#session = session
+    this.supportsBinary = options.supportsBinary
+    this.#head = Buffer.from(options.head, 'latin1')
+    this.#decoder = new FrameDecoder(this, {
+      role: 'server',
+      maxPayloadBytes: options.maxPayloadBytes,
+      decodeText: decodeUtf8,
+    })
+    this.#socket[TRANSPORT] = this
+    // The error listener stands before the first byte is read.
+    socket.on('error', handleError)
+    socket.on('close', handleSocketClose)
+    socket.on('end', handleEnd)
+    socket.on('data', handleData)
+    socket.on('drain', handleDrain)
+    socket.setTimeout(0)
+    socket.setNoDelay(true)
+  }
+
+  /** Feeds what the HTTP parser had read beyond the request. */
+  start(rest: Buffer): void {
+    if (rest.length > 0) this.receive(rest)
+  }
+
+  /** Sends the 101 at once: an upgrading transport has no packet of its own to ride on. */
+  begin(): void {
+    this.#socket.write(this.#head!)
+    this.#head = undefined
+  }
+
+  // ---- out
+
+  deliver(batch: readonly OutgoingMessage[]): void {
+    const { protocol } = this.#session
+    let bytes: Buffer
+    if (!this.supportsBinary) {
+      bytes = Buffer.concat(batch.map((message) => (message.isBinary ? message.base64Frame(protocol) : message.frame(protocol))))
+    } else if (batch.length === 1) bytes = batch[0]!.frame(protocol)
+    else if (lastFlush !== undefined && lastFlush.revision === protocol && isSame(lastFlush.batch, batch)) bytes = lastFlush.bytes
+    else {
+      bytes = concatFrames(batch, protocol)
+      lastFlush = { revision: protocol, batch: batch.slice(), bytes }
+      queueMicrotask(forgetLastFlush)
+    }
+    if (this.#head !== undefined) {
+      bytes = Buffer.concat([this.#head, bytes])
+      this.#head = undefined
+    }
+    if (this.#socket.write(bytes)) this.#session.handleFlushed(this, batch.length)
+    else {
+      this.writable = false
+      this.#flushing = batch.length
+    }
+  }
+
+  #writeFrame(frame: Uint8Array): void {
+    if (this.#head !== undefined) {
+      this.#socket.write(this.#head)
+      this.#head = undefined
+    }
+    this.#socket.write(frame)
+  }
+
+  drained(): void {
+    if (this.writable || this.#isClosing) return
+    this.writable = true
+    const flushed = this.#flushing
+    this.#flushing = 0
+    this.#session.handleFlushed(this, flushed)
+    this.#session.handleWritable(this)
+  }
+
+  // ---- in
+
+  receive(chunk: Buffer): void {
+    try {
+      this.#decoder.push(chunk)
+    } catch (error) {
+      // Codecs throw nothing but ProtocolError; anything else would be a defect of ours and ends this session only.
+      this.#fail(error as ProtocolError)
+    }
+  }
+
+  handleText(text: string): void {
+    this.#dispatch(text)
+  }
+
+  handleBinary(data: Uint8Array): void {
+    const bytes = data as Buffer
+    this.#dispatch(bytes.length <= COPY_BELOW_BYTES ? Buffer.from(bytes) : bytes)
+  }
+
+  #dispatch(encoded: string | Buffer): void {
+    let packet: EnginePacket
+    try {
+      packet = this.#session.protocol === 4 ? engineV4.decodePacket(encoded) : engineV3.decodePacket(encoded)
+    } catch (error) {
+      this.#session.handleMalformed(this, error)
+      return
+    }
+    if (packet.type === 'ping' && packet.data === 'probe' && this.#session.edge !== this) {
+      this.#writeFrame(PONG_PROBE.frame(this.#session.protocol))
+    }
+    this.#session.handlePacket(this, packet)
+  }
+
+  handlePing(data: Uint8Array): void {
+    // A peer that sends pings and reads no pongs must not fill our memory.
+    if (!this.#isClosing && this.#socket.writableLength < 65_536) this.#writeFrame(encodeFrame(OPCODE.PONG, data))
+  }
+
+  handlePong(): void {}
+
+  handleClose(code: number, reason: string): void {
+    if (!this.#isCloseFrameSent) {
+      this.#isCloseFrameSent = true
+      this.#writeFrame(encodeCloseFrame(code === 1005 ? undefined : code))
+    }
+    this.#isClosing = true
+    this.#socket.end()
+    this.#report('transport close', { code, reason })
+  }
+
+  // ---- close
+
+  #fail(error: ProtocolError): void {
+    this.#sendClose(error.closeCode ?? 1002)
+    this.#report('transport error', error)
+  }
+
+  close(options?: { discard?: boolean; code?: number; reason?: string }): void {
+    this.#hasReported = true
+    if (options?.discard === true && !this.writable) {
+      this.#isClosing = true
+      this.#socket.destroy()
+      return
+    }
+    this.#sendClose(options?.code, options?.reason)
+  }
+
+  #sendClose(code?: number, reason?: string): void {
+    if (this.#isCloseFrameSent) return
+    this.#isCloseFrameSent = true
+    this.#isClosing = true
+    this.#decoder.stop()
+    this.#writeFrame(encodeCloseFrame(code, reason))
+    this.#socket.end()
+    // What still comes is thrown away; a peer that does not close is cut off.
+    this.#socket.setTimeout(CLOSE_TIMEOUT_MS, destroyOnTimeout)
+  }
+
+  detach(): void {}
+
+  /** The socket is gone, or can no longer be trusted. */
+  lost(error?: Error): void {
+    this.#isClosing = true
+    this.writable = false
+    if (error === undefined) this.#report('transport close')
+    else this.#report('transport error', error)
+  }
+
+  #report(reason: 'transport close' | 'transport error', description?: unknown): void {
+    if (this.#hasReported) return
+    this.#hasReported = true
+    this.#decoder.stop()
+    this.#session.handleClosed(this, reason, description)
+  }
+}
+
+function handleData(this: OwnedSocket, chunk: Buffer): void {
+  this[TRANSPORT]!.receive(chunk)
+}
+function handleDrain(this: OwnedSocket): void {
+  this[TRANSPORT]!.drained()
+}
+function handleEnd(this: OwnedSocket): void {
+  this.end()
+}
+function handleError(this: OwnedSocket, error: Error): void {
+  this[TRANSPORT]!.lost(error)
+  this.destroy()
+}
+function handleSocketClose(this: OwnedSocket): void {
+  this[TRANSPORT]!.lost()
+}
+function destroyOnTimeout(this: Socket): void {
+  this.destroy()
+}
+
+function forgetLastFlush(): void {
+  lastFlush = undefined
+}
+
+function isSame(a: readonly OutgoingMessage[], b: readonly OutgoingMessage[]): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+function concatFrames(batch: readonly OutgoingMessage[], revision: EngineRevision): Buffer {
+  const frames: Buffer[] = []
+  let length = 0
+  for (const message of batch) {
+    const frame = message.frame(revision)
+    frames.push(frame)
+    length += frame.length
+  }
+  return Buffer.concat(frames, length)
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  if (!isUtf8(bytes)) throw new RangeError('not UTF-8')
+  return (bytes as Buffer).utf8Slice === undefined
+    ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+    : (bytes as Buffer).utf8Slice(0, bytes.length)
+}
+
+declare global {
+  interface Buffer {
+    utf8Slice(start: number, end: number): string
+  }
+}
