@@ -39,6 +39,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   readonly #facts: RequestFacts
   #edge: Edge | undefined
   #probe: Edge | undefined
+  #isProbeAnswered = false
   #outbox: OutgoingMessage[] = []
   #outboxBytes = 0
   /** Packets of the outbox's head that an edge is writing. */
@@ -168,6 +169,8 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   handleWritable(edge: Edge): void {
     if (edge !== this.#edge) return
     if (this.#outbox.length > 0 || this.readyState === 'closing') this.#scheduleFlush()
+    // A poll that was on its way when the probe was answered would wait for ever: the client pauses until it has its answer.
+    else if (this.#isProbeAnswered) this.#push(NOOP)
   }
 
   // ---- in
@@ -205,10 +208,8 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   }
 
   handleClosed(edge: Edge, reason: CloseReason, description?: unknown): void {
-    if (edge === this.#probe) {
-      this.#probe = undefined
-      this.upgrading = false
-    } else if (edge === this.#edge) this.#end(this.readyState === 'closing' ? 'forced close' : reason, description)
+    if (edge === this.#probe) this.#forgetProbe()
+    else if (edge === this.#edge) this.#end(this.readyState === 'closing' ? 'forced close' : reason, description)
   }
 
   // ---- upgrade
@@ -220,22 +221,27 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     if (hasListeners(this)) this.emit('upgrading', edge)
   }
 
+  #forgetProbe(): void {
+    this.#probe = undefined
+    this.upgrading = false
+    this.#isProbeAnswered = false
+  }
+
   #handleProbe(probe: Edge, packet: EnginePacket): void {
     if (packet.type === 'ping' && packet.data === 'probe') {
       // The probe is answered by the edge; the parked poll is released at once so that the client can pause (spec: EIO-60).
+      this.#isProbeAnswered = true
       if (this.#edge?.writable && this.#outbox.length === 0) this.#push(NOOP)
       return
     }
     if (packet.type !== 'upgrade' || this.readyState !== 'open') {
-      this.#probe = undefined
-      this.upgrading = false
+      this.#forgetProbe()
       probe.close()
       return
     }
     const former = this.#edge
     this.#edge = probe
-    this.#probe = undefined
-    this.upgrading = false
+    this.#forgetProbe()
     this.upgraded = true
     // A batch that the former edge was still writing is written by it; what came after moves on (spec: EIO-61).
     if (this.#inFlight > 0) {
@@ -306,8 +312,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   /** Called by the edge when it has parsed what is no packet. */
   handleMalformed(edge: Edge, error: unknown): void {
     if (edge === this.#probe) {
-      this.#probe = undefined
-      this.upgrading = false
+      this.#forgetProbe()
       edge.close({ discard: true })
     } else if (edge === this.#edge) this.#end('parse error', error)
   }
