@@ -1,0 +1,166 @@
+// Node: polling over node:http with kept-alive connections, WebSocket by our own framing on an HTTP upgrade, so that agents, TLS options
+// and headers work, and on every supported Node.
+import { FrameDecoder, OPCODE, acceptKey, encodeCloseFrame, encodeFrame } from '@tidewire/protocol'
+import { randomBytes } from 'node:crypto'
+import * as http from 'node:http'
+import * as https from 'node:https'
+import type { Socket } from 'node:net'
+import type { EngineClientOptions } from '../options.ts'
+import type { Platform } from './platform.ts'
+
+const TLS_OPTIONS = ['pfx', 'key', 'passphrase', 'cert', 'ca', 'ciphers', 'rejectUnauthorized'] as const
+/** How long a closing WebSocket waits for the server's close frame. */
+const CLOSE_TIMEOUT_MS = 2_000
+
+function requestOptions(url: string, options: EngineClientOptions): { isSecure: boolean; settings: https.RequestOptions } {
+  const isSecure = url.startsWith('https:')
+  const settings: https.RequestOptions = { agent: options.agent || undefined }
+  for (const name of TLS_OPTIONS) if (options[name] !== undefined && options[name] !== null) settings[name] = options[name]
+  return { isSecure, settings }
+}
+
+/** Cookies between requests of one server, with `withCredentials`: kept by name on the options object of the session. */
+const jars = new WeakMap<object, Map<string, string>>()
+
+function cookiesOf(options: EngineClientOptions): string | undefined {
+  const jar = options.withCredentials ? jars.get(options) : undefined
+  return jar === undefined || jar.size === 0 ? undefined : [...jar].map(([name, value]) => `${name}=${value}`).join('; ')
+}
+
+function keepCookies(options: EngineClientOptions, setCookie: string[] | undefined): void {
+  if (!options.withCredentials || setCookie === undefined) return
+  let jar = jars.get(options)
+  if (jar === undefined) jars.set(options, (jar = new Map()))
+  for (const cookie of setCookie) {
+    const [pair = '', ...attributes] = cookie.split(';')
+    const mark = pair.indexOf('=')
+    const name = pair.slice(0, mark).trim()
+    if (attributes.some((attribute) => /^\s*max-age=0\s*$/i.test(attribute))) jar.delete(name)
+    else jar.set(name, pair.slice(mark + 1).trim())
+  }
+}
+
+export const nodePlatform: Platform = {
+  request(method, url, body, options, done) {
+    const { isSecure, settings } = requestOptions(url, options)
+    const headers: http.OutgoingHttpHeaders = { Accept: '*/*', ...options.extraHeaders }
+    const cookies = cookiesOf(options)
+    if (cookies !== undefined) headers['Cookie'] = cookies
+    if (method === 'POST') {
+      headers['Content-Type'] = typeof body === 'string' ? 'text/plain;charset=UTF-8' : 'application/octet-stream'
+      headers['Content-Length'] = typeof body === 'string' ? Buffer.byteLength(body) : (body?.length ?? 0)
+    }
+    let isDone = false
+    const finish = (error: Error | undefined, status = 0, answer: Uint8Array | string = ''): void => {
+      if (isDone) return
+      isDone = true
+      done(error, error ? undefined : { status, body: answer })
+    }
+    const req = (isSecure ? https : http).request(url, { ...settings, method, headers }, (res) => {
+      keepCookies(options, res.headers['set-cookie'])
+      const chunks: Buffer[] = []
+      res.on('data', (chunk: Buffer) => chunks.push(chunk))
+      res.on('end', () => finish(undefined, res.statusCode, Buffer.concat(chunks)))
+      res.on('error', finish)
+      res.on('close', () => finish(new Error('the answer was cut off')))
+    })
+    req.on('error', finish)
+    if (options.requestTimeout) req.setTimeout(options.requestTimeout, () => req.destroy(new Error('request timeout')))
+    if (options.autoUnref) req.on('socket', (socket) => socket.unref())
+    req.end(body)
+    return {
+      abort() {
+        isDone = true
+        req.destroy()
+      },
+    }
+  },
+
+  openWebSocket(url, options, events) {
+    const target = url.replace(/^ws/, 'http')
+    const { isSecure, settings } = requestOptions(target, options)
+    const key = randomBytes(16).toString('base64')
+    const cookies = cookiesOf(options)
+    const { protocols } = options
+    const headers: http.OutgoingHttpHeaders = {
+      ...options.extraHeaders,
+      ...(cookies === undefined ? {} : { Cookie: cookies }),
+      ...(protocols?.length ? { 'Sec-WebSocket-Protocol': Array.isArray(protocols) ? protocols.join(', ') : protocols } : {}),
+      Connection: 'Upgrade',
+      Upgrade: 'websocket',
+      'Sec-WebSocket-Version': '13',
+      'Sec-WebSocket-Key': key,
+    }
+    let socket: Socket | undefined
+    let isClosed = false
+    const finish = (report: () => void): void => {
+      if (isClosed) return
+      isClosed = true
+      report()
+    }
+    const req = (isSecure ? https : http).request(target, { ...settings, headers })
+    req.on('error', (error) => finish(() => events.error(error)))
+    req.on('response', (res) => {
+      res.resume()
+      finish(() => events.error(new Error(`Unexpected server response: ${res.statusCode}`), res.statusCode))
+    })
+    req.on('upgrade', (res, upgraded: Socket, head: Buffer) => {
+      socket = upgraded
+      socket.on('error', (error) => finish(() => events.error(error)))
+      if (isClosed) return void socket.destroy()
+      if (res.headers['sec-websocket-accept'] !== acceptKey(key)) {
+        socket.destroy()
+        return finish(() => events.error(new Error('Invalid Sec-WebSocket-Accept header')))
+      }
+      keepCookies(options, res.headers['set-cookie'])
+      socket.setNoDelay(true)
+      socket.setTimeout(0)
+      if (options.autoUnref) socket.unref()
+      const write = (frame: Uint8Array): void => {
+        if (socket!.writable) socket!.write(frame)
+      }
+      const decoder = new FrameDecoder(
+        {
+          handleText: (text) => !isClosed && events.message(text),
+          handleBinary: (data) => !isClosed && events.message(Buffer.from(data)),
+          handlePing: (data) => write(encodeFrame(OPCODE.PONG, data, { mask: randomBytes(4) })),
+          handlePong() {},
+          handleClose(code, reason) {
+            write(encodeCloseFrame(code === 1005 ? undefined : code, '', randomBytes(4)))
+            socket!.end()
+            finish(() => events.close(code, reason))
+          },
+        },
+        { role: 'client', maxPayloadBytes: Number.MAX_SAFE_INTEGER },
+      )
+      const receive = (chunk: Buffer): void => {
+        try {
+          decoder.push(chunk)
+        } catch (error) {
+          finish(() => events.error(error))
+          socket!.destroy()
+        }
+      }
+      events.open()
+      if (head.length > 0) receive(head)
+      socket.on('data', receive)
+      socket.on('end', () => socket!.end())
+      socket.on('close', () => finish(() => events.close(1006, '')))
+    })
+    req.end()
+    return {
+      send(data) {
+        if (socket?.writable) socket.write(encodeFrame(typeof data === 'string' ? OPCODE.TEXT : OPCODE.BINARY, data, { mask: randomBytes(4) }))
+      },
+      close() {
+        isClosed = true
+        if (socket === undefined) return void req.destroy()
+        if (!socket.writable) return
+        const closing = socket
+        closing.write(encodeCloseFrame(undefined, undefined, randomBytes(4)))
+        closing.setTimeout(CLOSE_TIMEOUT_MS, () => closing.destroy())
+        closing.end()
+      },
+    }
+  },
+}

@@ -1,0 +1,424 @@
+// What users hold: one namespace on a Manager's connection. In: packets, through catch-all listeners, to listeners and acks. Out: events,
+// buffered while there is no connection, one at a time under `retries`.
+import { PacketType, RESERVED_EVENTS } from '@tidewire/protocol'
+import type { SocketPacket } from '@tidewire/protocol'
+import { Emitter } from './emitter.ts'
+import type { Manager } from './manager.ts'
+import type { SocketOptions } from './options.ts'
+import { encodeQuery } from './url.ts'
+
+export interface DisconnectDescription {
+  description: string
+  context?: unknown
+}
+export type SocketDisconnectReason =
+  | 'io server disconnect'
+  | 'io client disconnect'
+  | 'ping timeout'
+  | 'transport close'
+  | 'transport error'
+  | 'parse error'
+
+export interface SocketReservedEvents {
+  connect: () => void
+  connect_error: (error: Error & { data?: any }) => void
+  disconnect: (reason: SocketDisconnectReason, details?: unknown) => void
+}
+
+export interface DefaultEventsMap {
+  [event: string]: (...args: any[]) => void
+}
+
+type Params<Map, Event extends keyof Map> = Map[Event] extends (...args: infer Args) => any ? Args : never
+type AllButLast<Args extends any[]> = Args extends [...infer Head, any] ? Head : any[]
+type AckOf<Args extends any[]> = Args extends [...any[], (value: infer Value, ...rest: any[]) => any] ? Value : any
+type CatchAll = (...args: any[]) => void
+type Ack = ((...args: any[]) => void) & { withError?: boolean }
+
+interface Flags {
+  volatile?: boolean
+  compress?: boolean
+  timeout?: number
+  fromQueue?: boolean
+}
+
+interface QueuedEvent {
+  id: number
+  args: any[]
+  flags: Flags
+  tryCount: number
+  isPending: boolean
+}
+
+export class Socket<
+  ListenEvents extends { [event: string]: any } = DefaultEventsMap,
+  EmitEvents extends { [event: string]: any } = ListenEvents,
+> extends Emitter<ListenEvents & SocketReservedEvents> {
+  readonly io: Manager
+  readonly nsp: string
+  id: string | undefined
+  connected = false
+  recovered = false
+  auth: SocketOptions['auth']
+  receiveBuffer: any[][] = []
+  sendBuffer: SocketPacket[] = []
+  flags: Flags = {}
+  acks: { [id: number]: Ack } = {}
+  ids = 0
+  _pid: string | undefined
+  _lastOffset: string | undefined
+  readonly _queue: QueuedEvent[] = []
+  _queueSeq = 0
+  readonly #options: Partial<SocketOptions>
+  #unsubscribe: (() => void) | undefined
+  #anyListeners: CatchAll[] = []
+  #anyOutgoingListeners: CatchAll[] = []
+
+  constructor(io: Manager, nsp: string, options: Partial<SocketOptions> = {}) {
+    super()
+    this.io = io
+    this.nsp = nsp
+    this.#options = options
+    this.auth = options.auth
+    if (io._autoConnect) this.connect()
+  }
+
+  get disconnected(): boolean {
+    return !this.connected
+  }
+
+  /** True while it is connected, connecting, or will reconnect. */
+  get active(): boolean {
+    return this.#unsubscribe !== undefined
+  }
+
+  // ---- connecting
+
+  connect(): this {
+    if (this.connected) return this
+    this.#subscribe()
+    if (!this.io._reconnecting) this.io.open()
+    if (this.io._readyState === 'open') this.#handleOpen()
+    return this
+  }
+
+  open(): this {
+    return this.connect()
+  }
+
+  #subscribe(): void {
+    if (this.#unsubscribe !== undefined) return
+    const { io } = this
+    const handleOpen = (): void => this.#handleOpen()
+    const handleError = (error: Error): void => {
+      if (!this.connected) this.emitReserved('connect_error', error)
+    }
+    const handleClose = (reason: string, description?: unknown): void => this.#handleClose(reason, description)
+    io.on('open', handleOpen)
+    io.on('error', handleError)
+    io.on('close', handleClose)
+    this.#unsubscribe = () => {
+      io.off('open', handleOpen)
+      io.off('error', handleError)
+      io.off('close', handleClose)
+    }
+  }
+
+  #isConnectSent = false
+
+  #handleOpen(): void {
+    if (this.#isConnectSent || this.connected) return
+    if (typeof this.auth === 'function') this.auth((data) => this.#sendConnect(data))
+    else this.#sendConnect(this.auth)
+  }
+
+  #sendConnect(auth: object | undefined): void {
+    if (this.io._readyState !== 'open' || !this.active) return
+    this.#isConnectSent = true
+    if (this.io.revision === 4) {
+      const data = this._pid === undefined ? auth : { pid: this._pid, offset: this._lastOffset, ...auth }
+      this.#send({ type: PacketType.CONNECT, nsp: this.nsp, ...(data === undefined ? {} : { data }) })
+    } else if (this.nsp !== '/') {
+      // Servers of revision 3 join "/" unasked, and take a query instead of auth.
+      const query = auth === undefined ? '' : encodeQuery(auth)
+      this.#send({ type: PacketType.CONNECT, nsp: query === '' ? this.nsp : `${this.nsp}?${query}` })
+    }
+  }
+
+  #handleConnect(sid: string | undefined, pid: string | undefined): void {
+    const engineId = this.io.engine.id!
+    this.id = sid ?? (this.nsp === '/' ? engineId : `${this.nsp}#${engineId}`)
+    this.recovered = pid !== undefined && this._pid === pid
+    this._pid = pid
+    this.connected = true
+    this.#emitBuffered()
+    this._drainQueue(true)
+    this.emitReserved('connect')
+  }
+
+  #emitBuffered(): void {
+    for (const args of this.receiveBuffer.splice(0)) this.#dispatch(args)
+    for (const packet of this.sendBuffer.splice(0)) {
+      this.#notifyOutgoing(packet)
+      this.#send(packet)
+    }
+  }
+
+  // ---- out
+
+  /**
+   * Sends an event; the last argument may be a function for the server's acknowledgement.
+   * @throws Error for a reserved name
+   */
+  override emit<Event extends keyof EmitEvents & string>(event: Event, ...args: Params<EmitEvents, Event>): this
+  override emit(event: string, ...rest: any[]): this {
+    if (RESERVED_EVENTS.has(event)) throw new Error(`"${event}" is a reserved event name`)
+    const args: any[] = [event, ...rest]
+    const { flags } = this
+    if (this.#options.retries && !flags.fromQueue && !flags.volatile) {
+      this.#enqueue(args)
+      return this
+    }
+    this.flags = {}
+    const packet: SocketPacket = { type: PacketType.EVENT, nsp: this.nsp, data: args }
+    if (typeof args.at(-1) === 'function') {
+      packet.id = this.ids++
+      this.#registerAck(packet.id, args.pop() as Ack, flags)
+    }
+    if (flags.volatile && !(this.connected && this.io.engine.writable)) return this
+    if (this.connected) {
+      this.#notifyOutgoing(packet)
+      this.#send(packet)
+    } else this.sendBuffer.push(packet)
+    return this
+  }
+
+  #registerAck(id: number, ack: Ack, flags: Flags): void {
+    const timeoutMs = flags.timeout ?? this.#options.ackTimeout
+    if (timeoutMs === undefined) {
+      this.acks[id] = ack
+      return
+    }
+    const timer = setTimeout(() => {
+      delete this.acks[id]
+      this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id)
+      ack.call(this, new Error('operation has timed out'))
+    }, timeoutMs)
+    const withTimeout: Ack = (...args) => {
+      clearTimeout(timer)
+      ack.apply(this, args)
+    }
+    withTimeout.withError = true
+    this.acks[id] = withTimeout
+  }
+
+  /** Sends an event and resolves with the acknowledgement; rejects on time-out or disconnection. */
+  emitWithAck<Event extends keyof EmitEvents & string>(
+    event: Event,
+    ...args: AllButLast<Params<EmitEvents, Event>>
+  ): Promise<AckOf<Params<EmitEvents, Event>>> {
+    return new Promise((resolve, reject) => {
+      const callback: Ack = (error: unknown, value: any) => (error ? reject(error) : resolve(value))
+      callback.withError = true
+      this.emit(event, ...([...args, callback] as any))
+    })
+  }
+
+  send(...args: any[]): this {
+    ;(this.emit as (event: string, ...args: any[]) => this).call(this, 'message', ...args)
+    return this
+  }
+
+  compress(compress: boolean): this {
+    this.flags = { ...this.flags, compress }
+    return this
+  }
+  /** The next event is dropped when it cannot leave at once. */
+  get volatile(): this {
+    this.flags = { ...this.flags, volatile: true }
+    return this
+  }
+  /** Milliseconds to wait for the acknowledgement of the next event. */
+  timeout(timeout: number): this {
+    this.flags = { ...this.flags, timeout }
+    return this
+  }
+
+  #send(packet: SocketPacket): void {
+    this.io._packet(packet)
+  }
+
+  // ---- retries: one event in flight until it is acknowledged
+
+  #enqueue(args: any[]): void {
+    const { flags } = this
+    this.flags = {}
+    const callback = typeof args.at(-1) === 'function' ? (args.pop() as Ack) : undefined
+    const event: QueuedEvent = { id: this._queueSeq++, args, flags: { ...flags, fromQueue: true }, tryCount: 0, isPending: false }
+    args.push((error: Error | null, ...answer: any[]) => {
+      if (event !== this._queue[0]) return
+      if (error !== null && event.tryCount <= this.#options.retries!) {
+        event.isPending = false
+        return this._drainQueue()
+      }
+      this._queue.shift()
+      if (error === null) callback?.(null, ...answer)
+      else callback?.(error)
+      event.isPending = false
+      this._drainQueue()
+    })
+    args.at(-1).withError = true
+    this._queue.push(event)
+    this._drainQueue()
+  }
+
+  _drainQueue(force = false): void {
+    const event = this._queue[0]
+    if (!this.connected || event === undefined || (event.isPending && !force)) return
+    event.isPending = true
+    event.tryCount++
+    this.flags = event.flags
+    ;(this.emit as (...args: any[]) => this).apply(this, event.args.slice() as any)
+  }
+
+  // ---- in
+
+  handlePacket(packet: SocketPacket): void {
+    // A 2.x server sends a refusal of "/" to all namespaces.
+    if (packet.nsp !== this.nsp && !(packet.type === PacketType.CONNECT_ERROR && packet.nsp === '/' && this.io.revision === 3)) return
+    switch (packet.type) {
+      case PacketType.CONNECT:
+        return this.#handleConnectPacket(packet)
+      case PacketType.EVENT:
+        return this.#handleEvent(packet)
+      case PacketType.ACK:
+        return this.#handleAck(packet)
+      case PacketType.DISCONNECT:
+        this.#destroy()
+        return this.#handleClose('io server disconnect')
+      case PacketType.CONNECT_ERROR:
+        return this.#handleRefusal(packet.data)
+    }
+  }
+
+  #handleConnectPacket({ data }: SocketPacket): void {
+    // A 2.x server may confirm "/" twice; the second says nothing new.
+    if (this.connected) return
+    const { sid, pid } = (data ?? {}) as { sid?: string; pid?: string }
+    this.#handleConnect(sid, pid)
+  }
+
+  #handleRefusal(data: any): void {
+    if (this.io.revision === 3 && this.connected) {
+      this.emitReserved('error', data)
+      return
+    }
+    this.#destroy()
+    const isPlain = typeof data !== 'object' || data === null
+    const error: Error & { data?: unknown } = new Error(isPlain ? String(data) : (data.message ?? 'connection refused'))
+    error.data = isPlain ? undefined : this.io.revision === 3 && data.message === undefined ? data : data.data
+    this.emitReserved('connect_error', error)
+  }
+
+  #handleEvent({ data, id }: SocketPacket): void {
+    const args: any[] = data ?? []
+    if (id !== undefined) args.push(this.#createAck(id))
+    if (this.connected) this.#dispatch(args)
+    else this.receiveBuffer.push(args)
+  }
+
+  #dispatch(args: any[]): void {
+    for (const listener of this.#anyListeners.slice()) listener.apply(this, args)
+    const [event, ...rest] = args
+    this.emitReserved(event, ...rest)
+    if (this._pid !== undefined && typeof args.at(-1) === 'string') this._lastOffset = args.at(-1)
+  }
+
+  #createAck(id: number): Ack {
+    let isSent = false
+    return (...args) => {
+      if (isSent) return
+      isSent = true
+      this.#send({ type: PacketType.ACK, nsp: this.nsp, id, data: args })
+    }
+  }
+
+  #handleAck({ id, data }: SocketPacket): void {
+    const ack = id === undefined ? undefined : this.acks[id]
+    if (ack === undefined) return
+    delete this.acks[id!]
+    if (ack.withError) ack.call(this, null, ...data)
+    else ack.apply(this, data)
+  }
+
+  // ---- catch-all
+
+  onAny(listener: CatchAll): this {
+    this.#anyListeners.push(listener)
+    return this
+  }
+  prependAny(listener: CatchAll): this {
+    this.#anyListeners.unshift(listener)
+    return this
+  }
+  offAny(listener?: CatchAll): this {
+    this.#anyListeners = listener === undefined ? [] : this.#anyListeners.filter((one) => one !== listener)
+    return this
+  }
+  listenersAny(): CatchAll[] {
+    return this.#anyListeners
+  }
+  onAnyOutgoing(listener: CatchAll): this {
+    this.#anyOutgoingListeners.push(listener)
+    return this
+  }
+  prependAnyOutgoing(listener: CatchAll): this {
+    this.#anyOutgoingListeners.unshift(listener)
+    return this
+  }
+  offAnyOutgoing(listener?: CatchAll): this {
+    this.#anyOutgoingListeners = listener === undefined ? [] : this.#anyOutgoingListeners.filter((one) => one !== listener)
+    return this
+  }
+  listenersAnyOutgoing(): CatchAll[] {
+    return this.#anyOutgoingListeners
+  }
+  #notifyOutgoing(packet: SocketPacket): void {
+    for (const listener of this.#anyOutgoingListeners.slice()) listener.apply(this, packet.data)
+  }
+
+  // ---- disconnecting
+
+  disconnect(): this {
+    if (this.connected) this.#send({ type: PacketType.DISCONNECT, nsp: this.nsp })
+    this.#destroy()
+    if (this.connected) this.#handleClose('io client disconnect')
+    return this
+  }
+
+  close(): this {
+    return this.disconnect()
+  }
+
+  #destroy(): void {
+    this.#unsubscribe?.()
+    this.#unsubscribe = undefined
+    this.#isConnectSent = false
+    this.io._destroy(this)
+  }
+
+  #handleClose(reason: string, description?: unknown): void {
+    const wasConnected = this.connected
+    this.connected = false
+    this.#isConnectSent = false
+    this.id = undefined
+    if (wasConnected) this.emitReserved('disconnect', reason, description)
+    // Acks that take an error get it; of the others nobody will ever hear. What was not sent yet keeps its ack.
+    for (const id of Object.keys(this.acks)) {
+      if (this.sendBuffer.some((packet) => String(packet.id) === id)) continue
+      const ack = this.acks[Number(id)]!
+      delete this.acks[Number(id)]
+      if (ack.withError) ack.call(this, new Error('socket has been disconnected'))
+    }
+  }
+}
