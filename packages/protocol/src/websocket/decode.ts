@@ -1,9 +1,12 @@
-// RFC 6455 frames in: a push decoder with no I/O. Chunks may be cut anywhere. What is buffered was received: a length that is only
-// announced is checked against the limit and allocates nothing.
+// RFC 6455 frames in: a push decoder with no I/O. Chunks may be cut anywhere. A frame that lies whole in its chunk is unmasked in place
+// and decoded from there. What is buffered was received: a length that is only announced is checked against the limit and allocates
+// nothing. A chunk belongs to the decoder once pushed: its bytes are changed, and may be kept until the frame is complete.
 import { ProtocolError } from '../errors.ts'
 import { DEFAULT_LIMITS } from '../limits.ts'
 import { OPCODE } from './encode.ts'
+import { applyMask } from './mask.ts'
 
+/** Called from `push`, in the order of the wire. A handler may call `stop`, but not `push`; what it throws stops the decoder and passes through `push`. */
 export interface FrameHandler {
   handleText(text: string): void
   /** May be a view of the chunk just pushed: copy what you keep. */
@@ -24,12 +27,16 @@ export interface FrameDecoderOptions {
 }
 
 const fatalDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-const NOTHING = new Uint8Array(0)
-/** Largest header: 2 + 8 length + 4 mask. */
-const MAX_HEADER = 14
+/** Received pieces smaller than this are merged: a frame that drips in byte by byte must not cost an object per byte. */
+const MERGE_BELOW_BYTES = 4_096
+
+interface NodeBuffer extends Uint8Array {
+  latin1Slice?(start: number, end: number): string
+}
 
 function violation(message: string, closeCode = 1002): ProtocolError {
-  const code = closeCode === 1009 ? 'TW_ERR_FRAME_TOO_LARGE' : closeCode === 1007 ? 'TW_ERR_FRAME_UTF8' : 'TW_ERR_FRAME'
+  const code =
+    closeCode === 1009 ? 'TW_ERR_FRAME_TOO_LARGE' : closeCode === 1007 ? 'TW_ERR_FRAME_UTF8' : 'TW_ERR_FRAME'
   return new ProtocolError(code, message, { closeCode })
 }
 
@@ -40,7 +47,7 @@ export class FrameDecoder {
   readonly #maxPayloadBytes: number
   readonly #maxFragments: number
   readonly #decodeText: (bytes: Uint8Array) => string
-  /** What of an incomplete frame has been received, and how many bytes the frame needs in all (0: header incomplete). */
+  /** What of an incomplete frame has been received, and how many bytes it takes to go on: those of the header, then of the frame. */
   #chunks: Uint8Array[] | undefined
   #chunkBytes = 0
   #wantedBytes = 0
@@ -68,8 +75,7 @@ export class FrameDecoder {
     if (this.#isStopped) return
     let bytes = chunk
     if (this.#chunks !== undefined) {
-      this.#chunks.push(chunk)
-      this.#chunkBytes += chunk.length
+      this.#keep(this.#chunks, chunk)
       if (this.#chunkBytes < this.#wantedBytes) return
       bytes = concat(this.#chunks, this.#chunkBytes)
       this.#chunks = undefined
@@ -88,12 +94,27 @@ export class FrameDecoder {
       const wanted = this.#readFrame(bytes, offset)
       if (wanted > bytes.length - offset) {
         const rest = bytes.subarray(offset)
-        this.#chunks = [rest]
+        // A short rest is copied, so that it does not pin the chunk it came in.
+        this.#chunks = [rest.length < MERGE_BELOW_BYTES ? concat([rest], rest.length) : rest]
         this.#chunkBytes = rest.length
         this.#wantedBytes = wanted
         return
       }
       offset += wanted
+    }
+  }
+
+  #keep(chunks: Uint8Array[], chunk: Uint8Array): void {
+    this.#chunkBytes += chunk.length
+    chunks.push(chunk)
+    // Like the carries of a counter: small neighbours of equal size become one, so n bytes are kept in about log n pieces.
+    let last = chunk
+    while (chunks.length > 1 && last.length < MERGE_BELOW_BYTES) {
+      const previous = chunks[chunks.length - 2]!
+      if (previous.length > last.length) return
+      last = concat([previous, last], previous.length + last.length)
+      chunks.length -= 2
+      chunks.push(last)
     }
   }
 
@@ -117,23 +138,38 @@ export class FrameDecoder {
       for (let i = 2; i < 10; i++) length = length * 256 + bytes[offset + i]!
       headerBytes = 10
     }
-    if (opcode < 8 && length + this.#fragmentBytes > this.#maxPayloadBytes) {
-      throw violation(`WebSocket message too large; got ${length + this.#fragmentBytes} bytes, expected at most ${this.#maxPayloadBytes}`, 1009)
+    if (
+      opcode < 8 &&
+      length + this.#fragmentBytes > Math.min(this.#maxPayloadBytes, Number.MAX_SAFE_INTEGER)
+    ) {
+      throw violation(
+        `WebSocket message too large; got ${length + this.#fragmentBytes} bytes, expected at most ${this.#maxPayloadBytes}`,
+        1009,
+      )
     }
     if (this.#isServer) headerBytes += 4
     const total = headerBytes + length
-    if (available < total) return Math.max(total, Math.min(available + 1, MAX_HEADER))
+    if (available < total) return total
     const start = offset + headerBytes
-    const payload = length === 0 ? NOTHING : bytes.subarray(start, start + length)
-    if (this.#isServer && length > 0) unmask(payload, bytes, start - 4)
-    this.#handleFrame((first & 0x80) !== 0, opcode, payload)
+    const isAscii = this.#isServer && applyMask(bytes, start, start + length, start - 4)
+    // perf: the hot path, a short text in one frame, makes nothing but its string.
+    if (isAscii && first === (0x80 | OPCODE.TEXT) && (bytes as NodeBuffer).latin1Slice !== undefined) {
+      this.#handler.handleText((bytes as NodeBuffer).latin1Slice!(start, start + length))
+    } else {
+      this.#handleFrame((first & 0x80) !== 0, opcode, bytes.subarray(start, start + length))
+    }
     return total
   }
 
   #checkHeader(first: number, second: number, opcode: number): void {
-    if ((first & 0x70) !== 0) throw violation('Reserved bits of a WebSocket frame are set; no extension was agreed on')
+    if ((first & 0x70) !== 0)
+      throw violation('Reserved bits of a WebSocket frame are set; no extension was agreed on')
     if (((second & 0x80) !== 0) !== this.#isServer) {
-      throw violation(this.#isServer ? 'A client must mask its WebSocket frames' : 'A server must not mask its WebSocket frames')
+      throw violation(
+        this.#isServer
+          ? 'A client must mask its WebSocket frames'
+          : 'A server must not mask its WebSocket frames',
+      )
     }
     if (opcode > 7) {
       if (opcode > OPCODE.PONG) throw violation(`Reserved WebSocket opcode ${opcode}`)
@@ -142,8 +178,10 @@ export class FrameDecoder {
       return
     }
     if (opcode > OPCODE.BINARY) throw violation(`Reserved WebSocket opcode ${opcode}`)
-    if (opcode === OPCODE.CONTINUATION && this.#fragments === undefined) throw violation('A WebSocket continuation without a message')
-    if (opcode !== OPCODE.CONTINUATION && this.#fragments !== undefined) throw violation('A WebSocket message inside another one')
+    if (opcode === OPCODE.CONTINUATION && this.#fragments === undefined)
+      throw violation('A WebSocket continuation without a message')
+    if (opcode !== OPCODE.CONTINUATION && this.#fragments !== undefined)
+      throw violation('A WebSocket message inside another one')
   }
 
   #handleFrame(isFinal: boolean, opcode: number, payload: Uint8Array): void {
@@ -154,9 +192,10 @@ export class FrameDecoder {
       this.#fragmentOpcode = opcode
     }
     const fragments = this.#fragments!
-    if (fragments.length >= this.#maxFragments) throw violation(`Too many WebSocket fragments; expected at most ${this.#maxFragments}`, 1009)
+    if (fragments.length >= this.#maxFragments)
+      throw violation(`Too many WebSocket fragments; expected at most ${this.#maxFragments}`, 1009)
     // A copy: a fragment that waits must not pin the chunk it came in.
-    fragments.push(payload.slice())
+    fragments.push(concat([payload], payload.length))
     this.#fragmentBytes += payload.length
     if (!isFinal) return
     const message = fragments.length === 1 ? fragments[0]! : concat(fragments, this.#fragmentBytes)
@@ -195,25 +234,10 @@ export class FrameDecoder {
 }
 
 function isCloseCode(code: number): boolean {
-  return (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006) || (code >= 3000 && code <= 4999)
-}
-
-function unmask(payload: Uint8Array, bytes: Uint8Array, at: number): void {
-  const m0 = bytes[at]!
-  const m1 = bytes[at + 1]!
-  const m2 = bytes[at + 2]!
-  const m3 = bytes[at + 3]!
-  const aligned = payload.length & ~3
-  let i = 0
-  for (; i < aligned; i += 4) {
-    payload[i]! ^= m0
-    payload[i + 1]! ^= m1
-    payload[i + 2]! ^= m2
-    payload[i + 3]! ^= m3
-  }
-  if (i < payload.length) payload[i]! ^= m0
-  if (i + 1 < payload.length) payload[i + 1]! ^= m1
-  if (i + 2 < payload.length) payload[i + 2]! ^= m2
+  return (
+    (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006) ||
+    (code >= 3000 && code <= 4999)
+  )
 }
 
 function concat(chunks: readonly Uint8Array[], length: number): Uint8Array {

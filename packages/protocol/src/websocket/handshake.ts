@@ -3,6 +3,8 @@ import { encodeBase64, encodeUtf8 } from '../bytes.ts'
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
+const rotate = (value: number, count: number): number => (value << count) | (value >>> (32 - count))
+
 /** SHA-1 digest; pure, for runtimes without a synchronous one. */
 export function sha1(bytes: Uint8Array): Uint8Array {
   const padded = new Uint8Array(((bytes.length + 8) >> 6) * 64 + 64)
@@ -13,10 +15,12 @@ export function sha1(bytes: Uint8Array): Uint8Array {
   view.setUint32(padded.length - 4, (bytes.length << 3) >>> 0)
   const hash = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0]
   const words = new Uint32Array(80)
-  const rotate = (value: number, count: number) => (value << count) | (value >>> (32 - count))
   for (let block = 0; block < padded.length; block += 64) {
     for (let i = 0; i < 80; i++) {
-      words[i] = i < 16 ? view.getUint32(block + i * 4) : rotate(words[i - 3]! ^ words[i - 8]! ^ words[i - 14]! ^ words[i - 16]!, 1)
+      words[i] =
+        i < 16
+          ? view.getUint32(block + i * 4)
+          : rotate(words[i - 3]! ^ words[i - 8]! ^ words[i - 14]! ^ words[i - 16]!, 1)
     }
     let [a, b, c, d, e] = hash as [number, number, number, number, number]
     for (let i = 0; i < 80; i++) {
