@@ -3,7 +3,7 @@
 import { decodeUtf8, encodeUtf8, viewOf } from '../bytes.ts'
 import { ProtocolError } from '../errors.ts'
 import { DEFAULT_LIMITS } from '../limits.ts'
-import { tooDeep } from '../socketio/binary.ts'
+import { guardStack, tooDeep } from '../socketio/binary.ts'
 
 const MAX_DEPTH = DEFAULT_LIMITS.maxDepth
 
@@ -29,7 +29,8 @@ class Writer {
   }
 
   #u8(value: number): void {
-    this.#bytes[this.#reserve(1)] = value
+    const offset = this.#reserve(1)
+    this.#bytes[offset] = value
   }
 
   /** A type byte and a big-endian number of `size` bytes. */
@@ -42,7 +43,8 @@ class Writer {
   }
 
   #raw(bytes: Uint8Array): void {
-    this.#bytes.set(bytes, this.#reserve(bytes.length))
+    const offset = this.#reserve(bytes.length)
+    this.#bytes.set(bytes, offset)
   }
 
   #string(value: string): void {
@@ -58,7 +60,8 @@ class Writer {
     if (!Number.isInteger(value) || Object.is(value, -0) || value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER) {
       if (Object.is(value, -0)) return this.#u8(0)
       this.#u8(0xcb)
-      this.#view.setFloat64(this.#reserve(8), value)
+      const offset = this.#reserve(8)
+      this.#view.setFloat64(offset, value)
     } else if (value >= 0) {
       if (value < 0x80) this.#u8(value)
       else if (value < 0x100) this.#sized(0xcc, 1, value)
@@ -74,7 +77,8 @@ class Writer {
 
   #wide(type: number, value: number): void {
     this.#sized(type, 4, Math.floor(value / 0x100000000) >>> 0)
-    this.#view.setUint32(this.#reserve(4), value >>> 0)
+    const offset = this.#reserve(4)
+    this.#view.setUint32(offset, value >>> 0)
   }
 
   write(value: unknown, depth: number): void {
@@ -138,7 +142,7 @@ class Writer {
 /** @throws ProtocolError TW_ERR_DEPTH, TW_ERR_MSGPACK */
 export function encodeMsgpack(value: unknown): Uint8Array {
   const writer = new Writer()
-  writer.write(value, 0)
+  guardStack(() => writer.write(value, 0))
   return writer.result
 }
 
@@ -199,7 +203,8 @@ class Reader {
     const data = this.#slice(length)
     if (type !== 0) return { type, data }
     if (length === 1) return undefined
-    if (length !== 8) return { type, data }
+    // What other senders make of an ArrayBuffer.
+    if (length !== 8) return data
     const view = new DataView(data.buffer, data.byteOffset, 8)
     return new Date(view.getInt32(0) * 0x100000000 + view.getUint32(4))
   }
@@ -290,7 +295,7 @@ class Reader {
 /** Never allocates what has not been received. @throws ProtocolError TW_ERR_DEPTH, TW_ERR_MSGPACK */
 export function decodeMsgpack(bytes: Uint8Array): unknown {
   const reader = new Reader(bytes)
-  const value = reader.read(0)
+  const value = guardStack(() => reader.read(0))
   if (reader.rest > 0) throw new ProtocolError('TW_ERR_MSGPACK', `${reader.rest} trailing bytes after a MessagePack value`)
   return value
 }

@@ -10,6 +10,16 @@ export function tooDeep(maxDepth: number): ProtocolError {
   )
 }
 
+/** A caller may have used most of the stack already: an overflow below the depth limit is told like one above it. */
+export function guardStack<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof RangeError && /stack/i.test(error.message)) throw tooDeep(DEFAULT_LIMITS.maxDepth)
+    throw error
+  }
+}
+
 interface Jsonable {
   toJSON?: unknown
 }

@@ -58,7 +58,6 @@ export class SocketPacketDecoder {
     if (this.#pending !== undefined) throw malformed('text while attachments are due', text)
     const packet = this.#parse(text)
     if (packet.attachments === undefined) return packet
-    if (packet.attachments === 0) return this.#complete(packet, [])
     this.#pending = packet
     this.#received = []
     return undefined
@@ -94,6 +93,7 @@ export class SocketPacketDecoder {
       while (isDigit(text.charCodeAt(offset))) offset++
       if (offset === start || text.charCodeAt(offset) !== DASH) throw malformed('no number of attachments', text)
       attachments = Number(text.slice(start, offset++))
+      if (attachments === 0) throw malformed('a binary packet without attachments', text)
       if (attachments > this.#maxAttachments) {
         throw new ProtocolError(
           'TW_ERR_ATTACHMENTS',
@@ -115,7 +115,7 @@ export class SocketPacketDecoder {
     if (offset < text.length) {
       data = this.#parseJson(text, offset)
       if (!isDataValid(type, data, revision)) throw malformed('data of the wrong shape', text)
-    } else if (type !== PacketType.CONNECT && type !== PacketType.DISCONNECT && !(type === PacketType.CONNECT_ERROR && revision === 4)) {
+    } else if (type !== PacketType.CONNECT && type !== PacketType.DISCONNECT && type !== PacketType.CONNECT_ERROR) {
       throw malformed('no data', text)
     }
     const packet: SocketPacket = { type, nsp }

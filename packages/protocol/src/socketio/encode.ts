@@ -1,7 +1,7 @@
 // Socket.IO packet -> one text and its attachments.
 import { ProtocolError } from '../errors.ts'
 import { DEFAULT_LIMITS } from '../limits.ts'
-import { extractBinary, hasBinary, tooDeep } from './binary.ts'
+import { extractBinary, guardStack, hasBinary, tooDeep } from './binary.ts'
 import { PacketType } from './packet.ts'
 import type { SocketPacket, SocketRevision } from './packet.ts'
 
@@ -22,6 +22,10 @@ export function encodeSocketPacket(
   packet: SocketPacket,
   options?: SocketPacketEncoderOptions,
 ): [text: string, ...attachments: Uint8Array[]] {
+  return guardStack(() => encode(packet, options))
+}
+
+function encode(packet: SocketPacket, options: SocketPacketEncoderOptions | undefined): [text: string, ...attachments: Uint8Array[]] {
   const maxDepth = options?.maxDepth ?? DEFAULT_LIMITS.maxDepth
   let { type, data } = packet
   let attachments: Uint8Array[] | undefined

@@ -40,7 +40,7 @@ const isObject = (value: unknown): boolean =>
 export function isDataValid(type: PacketType, data: unknown, revision: SocketRevision): boolean {
   switch (type) {
     case PacketType.CONNECT:
-      return revision === 4 || data === undefined || data === null || isObject(data)
+      return data === undefined || data === null || isObject(data) || (revision === 4 && Array.isArray(data))
     case PacketType.DISCONNECT:
       return data === undefined
     case PacketType.CONNECT_ERROR:

@@ -1,0 +1,110 @@
+// Socket.IO codec against the published parsers: 3.4.5 for revision 4, 4.2.7 for revision 5; what the others encode must decode.
+import { encodeSocketPacket, ProtocolError, SocketPacketDecoder } from '@tidewire/protocol'
+import type { SocketPacket } from '@tidewire/protocol'
+import { describe, expect, it } from 'vitest'
+import { fromWire, loadVectors, normalize, revive, toWire } from '../golden.ts'
+import type { Wire } from '../golden.ts'
+
+const vectors = loadVectors('socket.io')
+const KEYS = Object.keys(vectors)
+const keyOf = (version: string): string => KEYS.find((key) => key.startsWith(`socket.io-parser ${version} `))!
+const NORMS = [
+  { key: keyOf('3.4.5'), revision: 4 },
+  { key: keyOf('4.2.7'), revision: 5 },
+] as const
+
+/** Deliberate differences (docs/decisions/0002-codec-differences.md), by revision and input. */
+const DIFFERS = new Set([
+  // An EVENT or ACK without data has nothing to dispatch: refused.
+  ...['2', '2/', '21', '2/n["a"]', '2/n,5', '25', '2/n', '3', '31'].flatMap((text) => [`4:${text}`, `5:${text}`]),
+  // A space is no digit: refused.
+  '4:2 ["a"]',
+  '5:2 ["a"]',
+  // Lenient: some clients write null for no data.
+  '5:0null',
+])
+/** Values that JSON cannot hold; the recorder wrote their text. */
+const UNRECORDED: Record<string, unknown> = { 'event Date': new Date(0), 'event toJSON': { toJSON: () => ({ z: 1 }) } }
+/** Revision 4 senders look for binary before they call the encoder; ours looks itself. */
+const ENCODING_DIFFERS = new Set(['4:event type 2 with binary inside', '4:ack type 3 with binary inside'])
+
+function decode(wires: readonly Wire[], revision: 4 | 5): unknown[] {
+  const decoder = new SocketPacketDecoder({ revision })
+  const results: unknown[] = []
+  for (const wire of wires) {
+    try {
+      const packet = decoder.add(fromWire(wire))
+      if (packet !== undefined) results.push({ decoded: normalize(packet) })
+    } catch (error) {
+      expect(error).toBeInstanceOf(ProtocolError)
+      results.push({ throws: true })
+    }
+  }
+  return results
+}
+
+/** The official results in our terms: an ERROR packet "parser error" is a refusal, binary types are told apart no more. */
+function expectedOf(result: any[]): unknown[] {
+  return result.filter((one) => one.pending !== true).map((one) => {
+    if (one.throws !== undefined) return { throws: true }
+    const packet = normalize(revive(one.decoded))
+    if (packet.type === 4 && String(packet.data).startsWith('parser error') && packet.nsp === undefined) return { throws: true }
+    if (packet.type === 5) packet.type = 2
+    if (packet.type === 6) packet.type = 3
+    delete packet.attachments
+    return { decoded: packet }
+  })
+}
+
+const isWire = (wire: any): boolean => typeof wire === 'object' && wire !== null && (wire.t ?? wire.b) !== undefined
+
+for (const { key, revision } of NORMS) {
+  describe(key, () => {
+    const { encode, decode: decodings, sequences } = vectors[key]
+    const encodings = encode.filter(({ wire }: any) => Array.isArray(wire) && wire.every(isWire))
+
+    const encodable = encodings.filter(({ name }: any) => !ENCODING_DIFFERS.has(`${revision}:${name}`))
+    it.each(encodable.map((entry: any) => [entry.name, entry]))('[SIO-1, SIO-2, SIO-3] encodes "%s"', (name: any, { packet, wire }: any) => {
+      const revived = revive(packet) as SocketPacket
+      if (name in UNRECORDED) revived.data[1] = UNRECORDED[name]
+
+      expect(encodeSocketPacket(revived, { revision }).map(toWire)).toEqual(wire)
+    })
+
+    it.each(encodings.map((entry: any) => [entry.name, entry]))('[SIO-1, SIO-4] decodes the encoding of "%s"', (_name: any, { wire, roundTrip }: any) => {
+      expect(decode(wire, revision)).toEqual(expectedOf(roundTrip))
+    })
+
+    const single = decodings.filter(({ wire }: any) => isWire(wire) && !DIFFERS.has(`${revision}:${wire.t}`))
+    it.each(single.map((entry: any) => [JSON.stringify(entry.wire), entry]))('[SIO-4, SIO-5] decodes %s as the official parser does', (_name: any, { wire, result }: any) => {
+      expect(decode([wire], revision)).toEqual(expectedOf(result))
+    })
+
+    it.each(sequences.filter(({ wire }: any) => wire.every(isWire)).map((entry: any) => [entry.name, entry]))(
+      '[SIO-2, SIO-4] decodes the sequence "%s" as the official parser does',
+      (_name: any, { wire, result }: any) => {
+        const results = decode(wire, revision)
+        // What follows an error does not matter: the connection is closed.
+        const end = results.findIndex((one: any) => one.throws)
+        const expected = expectedOf(result)
+        expect(end < 0 ? results : results.slice(0, end + 1)).toEqual(end < 0 ? expected : expected.slice(0, end + 1))
+      },
+    )
+  })
+}
+
+describe('what other generations encode', () => {
+  const others = KEYS.filter((key) => !NORMS.some((norm) => norm.key === key)).flatMap((key) =>
+    vectors[key].encode
+      .filter(({ wire, roundTrip }: any) => Array.isArray(wire) && wire.every(isWire) && roundTrip?.every((one: any) => one.decoded !== undefined))
+      .map((entry: any) => [`${key.split(' ')[1]} ${entry.name}`, entry, /protocol 5/.test(key) ? 5 : 4]),
+  )
+  /** Ten attachments are the limit of today's parsers; 1.x and early 3.x wrote more. */
+  const EXPECTED_REFUSALS = /11 attachments|reserved|comma|forced|without binary|object event|event name (null|object)|empty|connect root data null|error array|2\.3\.1 binary Uint8Array/i
+
+  it.each(others)('[SIO-1] decodes %s', (name: any, { wire, roundTrip }: any, revision: any) => {
+    const results = decode(wire, revision)
+    if (results.some((one: any) => one.throws)) expect(name).toMatch(EXPECTED_REFUSALS)
+    else expect(results).toEqual(expectedOf(roundTrip))
+  })
+})
