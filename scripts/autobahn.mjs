@@ -83,7 +83,7 @@ const groups = [
   ...(process.env.AUTOBAHN_ALL ? ['9.*'] : []),
   '10.*',
 ]
-await using server = await startEchoServer()
+const server = await startEchoServer()
 rmSync(reports, { recursive: true, force: true })
 mkdirSync(reports, { recursive: true })
 const spec = join(reports, 'fuzzingclient.json')
@@ -109,6 +109,7 @@ const status = await new Promise((resolve, reject) => {
   client.on('error', reject)
   client.on('close', (code, signal) => resolve(code ?? signal))
 })
+await server.close()
 
 const index = join(reports, 'index.json')
 if (status !== 0 || !existsSync(index)) {

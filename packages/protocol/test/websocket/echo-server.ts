@@ -13,9 +13,10 @@ import {
   encodeFrame,
 } from '../../src/index.ts'
 
-export interface EchoServer extends AsyncDisposable {
+export interface EchoServer {
   port: number
   url: string
+  close(): Promise<void>
 }
 
 /** The decoder of text that the server brings along. */
@@ -24,27 +25,35 @@ export function decodeNodeText(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
 }
 
-export async function startEchoServer(options: { maxPayloadBytes?: number } = {}): Promise<EchoServer> {
+/** Limits default to what Autobahn's largest messages need: 16 MiB, and 4 MiB in fragments of 64 bytes. */
+export async function startEchoServer(
+  options: { maxPayloadBytes?: number; maxFragments?: number } = {},
+): Promise<EchoServer> {
   const sockets = new Set<Duplex>()
   const server = createServer((_req, res) => res.writeHead(426).end())
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
-    echo(req, socket, head, options.maxPayloadBytes ?? 64 * 1024 * 1024)
+    echo(req, socket, head, { maxPayloadBytes: 16 * 1024 * 1024, maxFragments: 65_536, ...options })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return {
     port,
     url: `ws://127.0.0.1:${port}/`,
-    async [Symbol.asyncDispose]() {
+    async close() {
       for (const socket of sockets) socket.destroy()
       await new Promise((resolve) => server.close(resolve))
     },
   }
 }
 
-function echo(req: IncomingMessage, socket: Duplex, head: Buffer, maxPayloadBytes: number): void {
+function echo(
+  req: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  limits: { maxPayloadBytes: number; maxFragments: number },
+): void {
   socket.on('error', () => socket.destroy())
   const key = req.headers['sec-websocket-key']
   if (key === undefined) {
@@ -63,7 +72,7 @@ function echo(req: IncomingMessage, socket: Duplex, head: Buffer, maxPayloadByte
       handleClose: (code, reason) =>
         void socket.end(encodeCloseFrame(code === 1005 ? undefined : code, reason)),
     },
-    { role: 'server', maxPayloadBytes, decodeText: decodeNodeText },
+    { role: 'server', ...limits, decodeText: decodeNodeText },
   )
   const push = (chunk: Uint8Array): void => {
     try {
