@@ -17,7 +17,16 @@ export const TRANSPORTS = {
 export type TransportMode = keyof typeof TRANSPORTS
 
 /** Cells that cannot be green because of the client itself: `label mode row` and the reason, shown in the table. */
-export const LIMITATIONS: Readonly<Record<string, string>> = {}
+const LIMITATIONS: Readonly<Record<string, string>> = Object.fromEntries(
+  ['0.8.3', '1.0.0', '2.1.2'].flatMap((version) =>
+    ['websocket', 'upgrade'].map((mode) => [
+      `Java ${version} ${mode} restart`,
+      'The Java client takes no notice of a WebSocket close frame: it reconnects when its next heartbeat fails, 25 to 45 s later.',
+    ]),
+  ),
+)
+/** How long such a cell may show that it is still red. */
+const LIMITED_DEADLINE_MS = 3_000
 
 const TEXT = 'héllo € 汉字 😀 \u2028 "quoted" \\ back'
 const BYTES = Buffer.from(Array.from({ length: 256 }, (_, index) => index))
@@ -27,12 +36,19 @@ interface Meeting {
   server: ServerUnderTest
   mode: TransportMode
   spec: ClientSpec
+  /** Connections of the row that runs: closed when it ends. OkHttp runs five requests to a host at once and queues the others. */
+  names: string[]
+  deadlineMs: number
 }
 
 /** Opens a connection and returns both ends of it, on the transport the mode is about. */
-async function meet({ client, server, mode }: Meeting, nsp = '/'): Promise<{ name: string; socket: Socket }> {
+async function meet(
+  { client, server, mode, names }: Meeting,
+  nsp = '/',
+): Promise<{ name: string; socket: Socket }> {
   const connected = new Promise<Socket>((resolve) => server.io.of(nsp).once('connection', resolve))
   const name = client.connect({ url: server.url, transports: TRANSPORTS[mode], nsp })
+  names.push(name)
   await client.next(name, 'connect')
   const socket = await within(connected, 'the server to see the client')
   const { conn } = socket
@@ -133,7 +149,6 @@ const rows: Record<string, { rule: string; says: string; run: (meeting: Meeting)
       for (const { name } of [first, second]) expect(await client.next(name, 'news')).toEqual([TEXT, BYTES])
       await client.next(outside.name, 'fence')
       expect(client.unread(outside.name)).not.toContain('news')
-      for (const { socket } of [first, second, outside]) socket.disconnect(true)
     },
   },
   'server disconnect': {
@@ -151,23 +166,31 @@ const rows: Record<string, { rule: string; says: string; run: (meeting: Meeting)
   restart: {
     rule: 'EIO-76',
     says: 'reconnects by itself after a restart of the server on the same port',
-    run: async (meeting) => {
-      const { client } = meeting
-      const before = await startServer()
-      let after: ServerUnderTest | undefined
-      try {
-        const { name } = await meet({ ...meeting, server: before })
-        await before.close()
-        await client.next(name, 'disconnect')
-        after = await startServer(before.port)
-        await client.next(name, 'connect', 20_000)
-        expect(await client.emitWithAck(name, 'echo', TEXT)).toEqual([TEXT])
-        client.disconnect(name)
-      } finally {
-        await after?.close()
-      }
-    },
+    run: (meeting) => comeBack(meeting, (server) => server.close()),
   },
+  crash: {
+    rule: 'EIO-27',
+    says: 'reconnects by itself after a crash of the server',
+    run: (meeting) => comeBack(meeting, (server) => server.crash()),
+  },
+}
+
+async function comeBack(meeting: Meeting, end: (server: ServerUnderTest) => Promise<void>): Promise<void> {
+  const { client, deadlineMs } = meeting
+  const before = await startServer()
+  let after: ServerUnderTest | undefined
+  try {
+    const { name } = await meet({ ...meeting, server: before })
+    // A client may report the upgrade before it has finished it; its answer comes after.
+    expect(await client.emitWithAck(name, 'echo', TEXT)).toEqual([TEXT])
+    await end(before)
+    after = await startServer(before.port)
+    await client.next(name, 'disconnect', deadlineMs)
+    await client.next(name, 'connect', deadlineMs)
+    expect(await client.emitWithAck(name, 'echo', TEXT)).toEqual([TEXT])
+  } finally {
+    await after?.close()
+  }
 }
 
 /** Declares the tests of these clients. `skip` is the reason why they cannot run on this machine. */
@@ -191,8 +214,17 @@ export function declareMatrix(file: string, specs: readonly ClientSpec[], skip?:
           declare(`[${rule}] ${spec.label} over ${mode} ${says}`, async () => {
             const cell: Cell = { client: spec.label, mode, row, state: limitation ?? 'failed' }
             cells.push(cell)
-            await run(meeting)
-            cell.state = 'ok'
+            const names: string[] = []
+            try {
+              await run({
+                ...meeting,
+                names,
+                deadlineMs: limitation === undefined ? 2 * DEADLINE_MS : LIMITED_DEADLINE_MS,
+              })
+              cell.state = 'ok'
+            } finally {
+              for (const name of names) meeting.client.disconnect(name)
+            }
           })
         }
       })

@@ -1,7 +1,7 @@
 // The server that real clients meet: ours with no option set, or, with TIDEWIRE_INTEROP_SERVER=official, the published 4.8.4 with
 // `allowEIO3`, which shows whether a red cell is ours. Its application answers what the rows of the matrix need.
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket as NetSocket } from 'node:net'
 import { createRequire } from 'node:module'
 import { Server } from 'tidewire'
 import type { Socket } from 'tidewire'
@@ -13,10 +13,17 @@ export interface ServerUnderTest {
   port: number
   url: string
   close(): Promise<void>
+  /** Goes as a killed process goes: every connection is cut, nobody is told. */
+  crash(): Promise<void>
 }
 
 export async function startServer(port: number = 0): Promise<ServerUnderTest> {
   const http = createServer()
+  const sockets = new Set<NetSocket>()
+  http.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   const io = isOfficial ? officialServer(http) : new Server(http)
   const serve = (socket: Socket): void => {
     socket.on('echo', (...args: any[]) => (args.pop() as (...answer: unknown[]) => void)(...args))
@@ -41,6 +48,13 @@ export async function startServer(port: number = 0): Promise<ServerUnderTest> {
       const force = setTimeout(() => http.closeAllConnections(), 1_000)
       await closed
       clearTimeout(force)
+    },
+    crash: async () => {
+      const closed = new Promise<void>((resolve) => http.close(() => resolve()))
+      for (const socket of sockets) socket.resetAndDestroy()
+      await closed
+      // What is left is memory of this process: sessions and their timers.
+      await new Promise<void>((resolve) => void io.close(() => resolve()))
     },
   }
 }
