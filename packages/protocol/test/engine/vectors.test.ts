@@ -53,7 +53,7 @@ for (const { key, codec, revision } of NORMS) {
   describe(key, () => {
     const { packets, payloads, decodePacket, decodePayload } = vectors[key]
 
-    it.each(packets.filter(isTyped).map((entry: any) => [entry.name, entry]))('[EIO-1, EIO-3, EIO-4] encodes and decodes the packet "%s"', (_name: any, entry: any) => {
+    it.each(packets.filter(isTyped).map((entry: any): [string, any] => [entry.name, entry]))('[EIO-1, EIO-3, EIO-4] encodes and decodes the packet "%s"', (...[_name, entry]: any[]) => {
       const packet = packetOf(entry.packet)
 
       expect({ ws: toWire(codec.encodePacket(packet, true)), b64: toWire(codec.encodePacket(packet, false)) }).toEqual({ ws: entry.ws, b64: entry.b64 })
@@ -61,9 +61,9 @@ for (const { key, codec, revision } of NORMS) {
       expect(normalize(codec.decodePacket(fromWire(entry.b64)))).toEqual(normalize(packet))
     })
 
-    it.each(decodePacket.filter(({ wire }: any) => (wire?.t ?? wire?.b) !== undefined && !isDifferent(revision, wire)).map((entry: any) => [JSON.stringify(entry.wire), entry]))(
+    it.each(decodePacket.filter(({ wire }: any) => (wire?.t ?? wire?.b) !== undefined && !isDifferent(revision, wire)).map((entry: any): [string, any] => [JSON.stringify(entry.wire), entry]))(
       '[EIO-2] decodes the packet %s as the official parser does',
-      (_name: any, { wire, result }: any) => {
+      (...[_name, { wire, result }]: any[]) => {
         let decoded: unknown
         try {
           decoded = normalize(codec.decodePacket(fromWire(wire)))
@@ -77,9 +77,9 @@ for (const { key, codec, revision } of NORMS) {
     )
 
     const isTypedList = ({ packets: list }: any): boolean => list.every((packet: any) => isTyped({ packet }))
-    it.each(payloads.filter((entry: any) => isTypedList(entry) && entry.string.t !== undefined).map((entry: any) => [entry.name, entry]))(
+    it.each(payloads.filter((entry: any) => isTypedList(entry) && entry.string.t !== undefined).map((entry: any): [string, any] => [entry.name, entry]))(
       '[EIO-5, EIO-6, EIO-7] encodes and decodes the payload "%s"',
-      (_name: any, entry: any) => {
+      (...[_name, entry]: any[]) => {
         const list: EnginePacket[] = entry.packets.map(packetOf)
         if (revision === 4) {
           expect(toWire(engineV4.encodePayload(list))).toEqual(entry.string)
@@ -92,9 +92,9 @@ for (const { key, codec, revision } of NORMS) {
       },
     )
 
-    it.each(decodePayload.filter(({ wire, result }: any) => (wire?.t ?? wire?.b) !== undefined && Array.isArray(result)).map((entry: any) => [JSON.stringify(entry.wire), entry]))(
+    it.each(decodePayload.filter(({ wire, result }: any) => (wire?.t ?? wire?.b) !== undefined && Array.isArray(result)).map((entry: any): [string, any] => [JSON.stringify(entry.wire), entry]))(
       '[EIO-5, EIO-13] decodes the payload %s as the official parser does',
-      (_name: any, { wire, result }: any) => {
+      (...[_name, { wire, result }]: any[]) => {
         const body = fromWire(wire)
         const decoded = drain(() =>
           typeof body !== 'string'
@@ -117,8 +117,8 @@ describe('what other generations encode', () => {
   it.each(
     Object.entries(vectors)
       .filter(([key]) => key.startsWith('engine.io-parser 1.3.2'))
-      .flatMap(([, { payloads }]: any) => payloads.filter(({ string }: any) => string?.t).map((entry: any) => [entry.name, entry])),
-  )('[EIO-9] a dialect-A payload "%s" decodes to the packets it was made of', (_name: any, { packets, string, forcedBinary }: any) => {
+      .flatMap(([, { payloads }]: any) => payloads.filter(({ string }: any) => string?.t).map((entry: any): [string, any] => [entry.name, entry])),
+  )('[EIO-9] a dialect-A payload "%s" decodes to the packets it was made of', (...[_name, { packets, string, forcedBinary }]: any[]) => {
     const list = packets.filter((packet: any) => isTyped({ packet })).map(packetOf)
     const hasLoneSurrogate = JSON.stringify(packets).match(/\\ud[89a-f]/i) !== null && !/\\ud83d\\ude00|😀/i.test(JSON.stringify(packets))
     if (list.length !== packets.length || hasLoneSurrogate) return

@@ -20,7 +20,7 @@ const REFUSED = new Set(['event empty'])
 describe('socket.io-msgpack-parser 3.0.2', () => {
   const encodings = encode.filter(({ wire, packet }: any) => wire?.[0]?.b !== undefined && !hasLoneSurrogate(packet))
 
-  it.each(encodings.map((entry: any) => [entry.name, entry]))('[SIO-8] encodes and decodes "%s"', (name: any, { packet, wire, roundTrip }: any) => {
+  it.each(encodings.map((entry: any): [string, any] => [entry.name, entry]))('[SIO-8] encodes and decodes "%s"', (...[name, { packet, wire, roundTrip }]: any[]) => {
     const revived = revive(packet)
     if (name in UNRECORDED) revived.data = [revived.data[0], ...UNRECORDED[name]!]
     if (!ENCODED_AS_BIN.has(name)) expect(toWire(encodeMsgpackPacket(revived))).toEqual(wire[0])
@@ -34,9 +34,9 @@ describe('socket.io-msgpack-parser 3.0.2', () => {
     }
   })
 
-  it.each(decode.filter(({ wire }: any) => wire?.b !== undefined).map((entry: any) => [entry.name, entry]))(
+  it.each(decode.filter(({ wire }: any) => wire?.b !== undefined).map((entry: any): [string, any] => [entry.name, entry]))(
     '[SIO-8, EIO-13] decodes %s as the official parser does',
-    (name: any, { wire, result }: any) => {
+    (...[name, { wire, result }]: any[]) => {
       const [first] = Array.isArray(result) ? result : [result]
       if (first?.decoded === undefined || REFUSED.has(name)) expect(() => decodeMsgpackPacket(fromWire(wire) as Buffer)).toThrow(ProtocolError)
       else expect(normalize(decodeMsgpackPacket(fromWire(wire) as Buffer))).toEqual(normalize(revive(first.decoded)))

@@ -64,25 +64,25 @@ for (const { key, revision } of NORMS) {
     const encodings = encode.filter(({ wire }: any) => Array.isArray(wire) && wire.every(isWire))
 
     const encodable = encodings.filter(({ name }: any) => !ENCODING_DIFFERS.has(`${revision}:${name}`))
-    it.each(encodable.map((entry: any) => [entry.name, entry]))('[SIO-1, SIO-2, SIO-3] encodes "%s"', (name: any, { packet, wire }: any) => {
+    it.each(encodable.map((entry: any): [string, any] => [entry.name, entry]))('[SIO-1, SIO-2, SIO-3] encodes "%s"', (...[name, { packet, wire }]: any[]) => {
       const revived = revive(packet) as SocketPacket
       if (name in UNRECORDED) revived.data[1] = UNRECORDED[name]
 
       expect(encodeSocketPacket(revived, { revision }).map(toWire)).toEqual(wire)
     })
 
-    it.each(encodings.map((entry: any) => [entry.name, entry]))('[SIO-1, SIO-4] decodes the encoding of "%s"', (_name: any, { wire, roundTrip }: any) => {
+    it.each(encodings.map((entry: any): [string, any] => [entry.name, entry]))('[SIO-1, SIO-4] decodes the encoding of "%s"', (...[_name, { wire, roundTrip }]: any[]) => {
       expect(decode(wire, revision)).toEqual(expectedOf(roundTrip))
     })
 
     const single = decodings.filter(({ wire }: any) => isWire(wire) && !DIFFERS.has(`${revision}:${wire.t}`))
-    it.each(single.map((entry: any) => [JSON.stringify(entry.wire), entry]))('[SIO-4, SIO-5] decodes %s as the official parser does', (_name: any, { wire, result }: any) => {
+    it.each(single.map((entry: any): [string, any] => [JSON.stringify(entry.wire), entry]))('[SIO-4, SIO-5] decodes %s as the official parser does', (...[_name, { wire, result }]: any[]) => {
       expect(decode([wire], revision)).toEqual(expectedOf(result))
     })
 
-    it.each(sequences.filter(({ wire }: any) => wire.every(isWire)).map((entry: any) => [entry.name, entry]))(
+    it.each(sequences.filter(({ wire }: any) => wire.every(isWire)).map((entry: any): [string, any] => [entry.name, entry]))(
       '[SIO-2, SIO-4] decodes the sequence "%s" as the official parser does',
-      (_name: any, { wire, result }: any) => {
+      (...[_name, { wire, result }]: any[]) => {
         const results = decode(wire, revision)
         // What follows an error does not matter: the connection is closed.
         const end = results.findIndex((one: any) => one.throws)
@@ -94,15 +94,15 @@ for (const { key, revision } of NORMS) {
 }
 
 describe('what other generations encode', () => {
-  const others = KEYS.filter((key) => !NORMS.some((norm) => norm.key === key)).flatMap((key) =>
+  const others: [string, any, any][] = KEYS.filter((key) => !NORMS.some((norm) => norm.key === key)).flatMap((key) =>
     vectors[key].encode
       .filter(({ wire, roundTrip }: any) => Array.isArray(wire) && wire.every(isWire) && roundTrip?.every((one: any) => one.decoded !== undefined))
-      .map((entry: any) => [`${key.split(' ')[1]} ${entry.name}`, entry, /protocol 5/.test(key) ? 5 : 4]),
+      .map((entry: any): [string, any, any] => [`${key.split(' ')[1]} ${entry.name}`, entry, /protocol 5/.test(key) ? 5 : 4]),
   )
   /** Ten attachments are the limit of today's parsers; 1.x and early 3.x wrote more. */
   const EXPECTED_REFUSALS = /11 attachments|reserved|comma|forced|without binary|object event|event name (null|object)|empty|connect root data null|error array|2\.3\.1 binary Uint8Array/i
 
-  it.each(others)('[SIO-1] decodes %s', (name: any, { wire, roundTrip }: any, revision: any) => {
+  it.each(others)('[SIO-1] decodes %s', (...[name, { wire, roundTrip }, revision]: any[]) => {
     const results = decode(wire, revision)
     if (results.some((one: any) => one.throws)) expect(name).toMatch(EXPECTED_REFUSALS)
     else expect(results).toEqual(expectedOf(roundTrip))

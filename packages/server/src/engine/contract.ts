@@ -1,6 +1,7 @@
 // The seam between the two halves of the server: the engine (sessions, transports) below, Socket.IO (connections, namespaces) above.
 // Above it nothing knows a transport; below it nothing knows a namespace. Direct calls only; emitters exist at the user's surface.
 import type { EngineRevision } from '@tidewire/protocol'
+import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { OutgoingMessage } from './outgoing-message.ts'
 
@@ -25,7 +26,7 @@ export interface SessionHandler {
 }
 
 /** What the Socket.IO half sees of one Engine.IO session. Users hold the same object as `socket.conn`. */
-export interface EngineSession {
+export interface EngineSession extends EventEmitter {
   /** Exactly 20 characters of [A-Za-z0-9_-]: 4 for the node incarnation, 16 random (unless `generateId` is the user's). */
   readonly id: string
   readonly protocol: EngineRevision

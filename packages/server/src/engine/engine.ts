@@ -44,7 +44,6 @@ export class Engine extends EventEmitter {
   readonly #context: SessionContext
   readonly #view: EngineView<Session>
   readonly #middlewares: EngineMiddleware[] = []
-  readonly #clock: Clock
   #isClosed = false
 
   constructor(options: EngineOptions, handler: EngineHandler, clock: Clock = systemClock) {
@@ -56,7 +55,6 @@ export class Engine extends EventEmitter {
     }
     this.opts = resolveEngineOptions(options)
     this.#handler = handler
-    this.#clock = clock
     this.#context = {
       wheel: new TimerWheel(clock, tickOf(this.opts)),
       pingInterval: this.opts.pingInterval,

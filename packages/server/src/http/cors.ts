@@ -1,6 +1,6 @@
 // CORS for engine requests: the options of the well-known `cors` middleware. Also decides whether an Origin is allowed at all, which
 // WebSocket needs (browsers do not enforce CORS there).
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 
 type StaticOrigin = boolean | string | RegExp | readonly (boolean | string | RegExp)[]
 type OriginCallback = (error: Error | null, origin?: StaticOrigin) => void
