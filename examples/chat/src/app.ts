@@ -1,77 +1,97 @@
-// The IM, put together: HTTP server, tidewire, store, and the three ways in for pushes.
+// Puts the chat together and runs it: store, rules, Socket.IO server, HTTP, and Kafka when asked for.
 import { createServer } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Server } from 'tidewire'
-import { createRoutes } from './http.ts'
-import { Im } from './im.ts'
-import { startKafka } from './kafka.ts'
-import type { KafkaIngest, KafkaOptions } from './kafka.ts'
-import { PushError, Pusher, toFailure } from './push.ts'
-import { Store } from './store.ts'
+import { Conversations } from './conversations.ts'
+import { httpHandler } from './http.ts'
+import { KafkaPushes } from './kafka.ts'
+import { MAX_IMAGE_BYTES } from './limits.ts'
+import { loadPage } from './page.ts'
+import { Presence, chatEvents, serveChat, servePushes } from './sockets.ts'
+import { SqliteStore } from './store.ts'
 
 export interface ChatOptions {
-  /** Default 0: any free port. */
+  /** 0 takes any free one. When it is in use the next free one is taken, and `report` told. */
   port?: number
   host?: string
-  /** Folder of the database; in memory when absent. */
+  /** Folder of the database. Default: in memory, gone at the end. */
   data?: string
-  kafka?: KafkaOptions
+  kafka?: { brokers: string; topic: string; groupId?: string }
+  /** Gets one line for whatever an operator should know. Default: stderr. */
+  report?: (line: string) => void
 }
 
 export interface Chat {
   url: string
   port: number
   io: Server
-  kafka: KafkaIngest | undefined
   close(): Promise<void>
 }
 
-/** @throws the listen error (EADDRINUSE …) */
+/** Ports tried after the wanted one, before any free one is taken. */
+const NEIGHBOURS = 10
+
 export async function startChat(options: ChatOptions = {}): Promise<Chat> {
-  const store = new Store(options.data)
-  const http = createServer()
-  const io = new Server()
-  const im = new Im(io.of('/im'), store)
-  const pusher = new Pusher(im, store)
-  http.on('request', createRoutes(pusher, store))
-  io.attach(http)
-  // Back ends, with any Socket.IO client of any version: event "2" is a push, acknowledged with what became of it.
-  io.on('connection', (socket) => {
-    socket.on('2', (push: unknown, ack?: unknown) => {
-      let answer: object
-      try {
-        answer = pusher.deliver(push)
-      } catch (error) {
-        if (!(error instanceof PushError)) console.error('push failed', error)
-        answer = toFailure(error)
-      }
-      if (typeof ack === 'function') ack(answer)
-    })
-  })
+  const report = options.report ?? ((line: string) => console.error(line))
+  const page = await loadPage()
+  const store = new SqliteStore(options.data)
+  const httpServer = createServer()
+  // Room for the largest image and what is around it.
+  const io = new Server({ maxHttpBufferSize: MAX_IMAGE_BYTES + 64 * 1024 })
+  const presence = new Presence()
+  const conversations = new Conversations(store, chatEvents(io))
+  const target = { conversations, countOnline: (names: readonly string[]) => presence.count(names) }
+  serveChat(io, store, conversations, presence)
+  servePushes(io, target, report)
+  httpServer.on('request', httpHandler(page, store, target, report))
+  io.attach(httpServer)
+
+  const host = options.host ?? 'localhost'
+  let port: number
   try {
-    await new Promise<void>((resolve, reject) => {
-      http.once('error', reject)
-      http.listen(options.port ?? 0, options.host, () => {
-        http.off('error', reject)
-        resolve()
-      })
-    })
+    port = await listen(httpServer, options.port ?? 0, options.host, report)
   } catch (error) {
-    await io.close()
     store.close()
     throw error
   }
-  const kafka = options.kafka === undefined ? undefined : startKafka(pusher, options.kafka)
-  const { port } = http.address() as AddressInfo
-  return {
-    url: `http://localhost:${port}`,
-    port,
-    io,
-    kafka,
-    async close() {
-      await kafka?.close()
-      await io.close()
-      store.close()
-    },
+  const { kafka } = options
+  const pushes = kafka && new KafkaPushes({ groupId: 'tidewire-chat', ...kafka, report }, target)
+  pushes?.start()
+
+  let closing: Promise<void> | undefined
+  const close = async (): Promise<void> => {
+    await pushes?.close()
+    await io.close()
+    store.close()
   }
+  const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
+  return { url: `http://${shown}:${port}`, port, io, close: () => (closing ??= close()) }
+}
+
+async function listen(
+  server: HttpServer,
+  wanted: number,
+  host: string | undefined,
+  report: (line: string) => void,
+): Promise<number> {
+  const tries = wanted === 0 ? [0] : [...Array.from({ length: NEIGHBOURS + 1 }, (_, i) => wanted + i), 0]
+  for (const port of tries) {
+    if (port > 65_535) continue
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(port, host, () => {
+          server.removeListener('error', reject)
+          resolve()
+        })
+      })
+      const taken = (server.address() as AddressInfo).port
+      if (taken !== wanted && wanted !== 0) report(`port ${wanted} is in use; taking ${taken}`)
+      return taken
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    }
+  }
+  throw new Error('no port is free')
 }

@@ -2,11 +2,8 @@
 // conversations there are, who may write and read where. Every change is stored first and then told to `events`.
 // Requests it refuses are `ChatError`s with a code and a sentence the user can read.
 import { randomBytes } from 'node:crypto'
+import { MAX_IMAGE_BYTES, MAX_MEMBERS, MAX_TEXT_LENGTH } from './limits.ts'
 import type { ChatMessage, ChatStore, Conversation, ConversationSummary, Member } from './store.ts'
-
-export const MAX_TEXT_LENGTH = 10_000
-export const MAX_IMAGE_BYTES: number = 5 * 1024 * 1024
-export const MAX_MEMBERS = 200
 
 export type ChatErrorCode =
   | 'BAD_REQUEST'
@@ -82,10 +79,12 @@ export class Conversations {
   /** A new group. Its id is made of the title, so that a back end can be told where to push. */
   createGroup(user: string, title: unknown, members: unknown): Conversation {
     const name = typeof title === 'string' ? title.normalize('NFC').trim() : ''
-    if (name === '' || name.length > 60) throw new ChatError('BAD_REQUEST', 'A group has a title of 1 to 60 characters.')
+    if (name === '' || name.length > 60)
+      throw new ChatError('BAD_REQUEST', 'A group has a title of 1 to 60 characters.')
     if (!Array.isArray(members)) throw new ChatError('BAD_REQUEST', 'members must be a list of names.')
     const names = new Set([user, ...members.map((member) => Conversations.checkName(member))])
-    if (names.size > MAX_MEMBERS) throw new ChatError('BAD_REQUEST', `A group has at most ${MAX_MEMBERS} members.`)
+    if (names.size > MAX_MEMBERS)
+      throw new ChatError('BAD_REQUEST', `A group has at most ${MAX_MEMBERS} members.`)
     return this.#create(this.#freeId(name), 'group', name, [...names])
   }
 
@@ -94,7 +93,10 @@ export class Conversations {
     const conversation = this.#memberOf(id, from)
     if (typeof text !== 'string') throw new ChatError('BAD_REQUEST', 'text must be a string.')
     if (text.length > MAX_TEXT_LENGTH) {
-      throw new ChatError('TEXT_TOO_LONG', `A message has at most ${MAX_TEXT_LENGTH} characters; this one has ${text.length}.`)
+      throw new ChatError(
+        'TEXT_TOO_LONG',
+        `A message has at most ${MAX_TEXT_LENGTH} characters; this one has ${text.length}.`,
+      )
     }
     if (clientId !== undefined && (typeof clientId !== 'string' || clientId === '' || clientId.length > 64)) {
       throw new ChatError('BAD_REQUEST', 'clientId must be a string of 1 to 64 characters.')
@@ -105,7 +107,9 @@ export class Conversations {
       from,
       text,
       time: Date.now(),
-      ...(clientId === undefined ? {} : { clientId, dedupeKey: `send/${conversation.id}/${from}/${clientId}` }),
+      ...(clientId === undefined
+        ? {}
+        : { clientId, dedupeKey: `send/${conversation.id}/${from}/${clientId}` }),
       ...(image === undefined ? {} : { image: checkImage(image) }),
     })
     if (isNew) this.#events.posted(message)
@@ -134,7 +138,11 @@ export class Conversations {
     return this.openDirect(from, to)
   }
 
-  history(user: string, id: unknown, page: { before?: unknown; after?: unknown; limit?: unknown }): ChatMessage[] {
+  history(
+    user: string,
+    id: unknown,
+    page: { before?: unknown; after?: unknown; limit?: unknown },
+  ): ChatMessage[] {
     const conversation = this.#memberOf(id, user)
     const limit = Math.min(isCount(page.limit) && page.limit > 0 ? page.limit : 50, 200)
     return this.#store.messages(conversation.id, {
@@ -170,7 +178,8 @@ export class Conversations {
     if (conversation === undefined) {
       throw new ChatError('UNKNOWN_CONVERSATION', `There is no conversation ${JSON.stringify(id)}.`)
     }
-    if (!isIn(conversation, user)) throw new ChatError('NOT_A_MEMBER', `${user} is not in ${conversation.id}.`)
+    if (!isIn(conversation, user))
+      throw new ChatError('NOT_A_MEMBER', `${user} is not in ${conversation.id}.`)
     return conversation
   }
 
@@ -182,7 +191,11 @@ export class Conversations {
   }
 
   #freeId(title: string): string {
-    const base = title.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, '-').replaceAll(/^-|-$/g, '') || 'group'
+    const base =
+      title
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}]+/gu, '-')
+        .replaceAll(/^-|-$/g, '') || 'group'
     for (let n = 1; ; n++) {
       const id = n === 1 ? base : `${base}-${n}`
       // An id must not be a user's name either: a push could mean both.
@@ -204,7 +217,10 @@ function checkImage(bytes: unknown): { id: string; mediaType: string; bytes: Uin
   if (!(bytes instanceof Uint8Array)) throw new ChatError('BAD_REQUEST', 'image must be binary.')
   if (bytes.length > MAX_IMAGE_BYTES) {
     const size = (bytes.length / 1048576).toFixed(1)
-    throw new ChatError('IMAGE_TOO_LARGE', `An image has at most ${MAX_IMAGE_BYTES / 1048576} MB; this one has ${size} MB.`)
+    throw new ChatError(
+      'IMAGE_TOO_LARGE',
+      `An image has at most ${MAX_IMAGE_BYTES / 1048576} MB; this one has ${size} MB.`,
+    )
   }
   const head = Buffer.from(bytes.subarray(0, 12)).toString('latin1')
   const mediaType = head.startsWith('\x89PNG\r\n\x1a\n')
@@ -216,6 +232,7 @@ function checkImage(bytes: unknown): { id: string; mediaType: string; bytes: Uin
         : head.startsWith('RIFF') && head.slice(8, 12) === 'WEBP'
           ? 'image/webp'
           : undefined
-  if (mediaType === undefined) throw new ChatError('NOT_AN_IMAGE', 'Only PNG, JPEG, GIF and WebP images can be sent.')
+  if (mediaType === undefined)
+    throw new ChatError('NOT_AN_IMAGE', 'Only PNG, JPEG, GIF and WebP images can be sent.')
   return { id: randomBytes(16).toString('base64url'), mediaType, bytes }
 }

@@ -1,62 +1,127 @@
-// The HTTP side of the IM: its page, images, POST /push, GET /healthz.
-import { readFileSync } from 'node:fs'
+// What the chat answers over plain HTTP: the page, images, `POST /push`, `GET /healthz`.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { PushError, toFailure } from './push.ts'
-import type { Pusher } from './push.ts'
-import type { Store } from './store.ts'
+import type { Page } from './page.ts'
+import { PushError, deliverPush } from './push.ts'
+import type { PushTarget } from './push.ts'
+import type { ChatStore } from './store.ts'
 
-const MAX_PUSH_BYTES = 100_000
-const PAGES: Record<string, { file: string; type: string }> = {
-  '/': { file: 'index.html', type: 'text/html; charset=utf-8' },
-  '/app.js': { file: 'app.js', type: 'text/javascript; charset=utf-8' },
-  '/texts.js': { file: 'texts.js', type: 'text/javascript; charset=utf-8' },
-  '/style.css': { file: 'style.css', type: 'text/css; charset=utf-8' },
-}
-const SECURITY_HEADERS = {
-  'X-Content-Type-Options': 'nosniff',
-  'Content-Security-Policy': "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' blob: data:; frame-ancestors 'none'",
-  'Referrer-Policy': 'no-referrer',
-}
+const MAX_PUSH_BYTES = 256 * 1024
 
-function send(res: ServerResponse, status: number, type: string, body: string | Uint8Array, headers: Record<string, string> = {}): void {
-  res.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body), ...SECURITY_HEADERS, ...headers })
-  res.end(body)
-}
+class BodyTooLarge extends Error {}
 
-function sendJson(res: ServerResponse, status: number, value: unknown): void {
-  send(res, status, 'application/json; charset=utf-8', `${JSON.stringify(value)}\n`)
-}
-
-export function createRoutes(pusher: Pusher, store: Store): (req: IncomingMessage, res: ServerResponse) => void {
+export function httpHandler(
+  page: Page,
+  store: ChatStore,
+  target: PushTarget,
+  report: (line: string) => void,
+): (req: IncomingMessage, res: ServerResponse) => void {
   return (req, res) => {
-    const path = (req.url ?? '/').split('?', 1)[0]!
-    if (path === '/push') return handlePush(pusher, req, res)
-    if (req.method !== 'GET' && req.method !== 'HEAD') return sendJson(res, 405, { ok: false, error: 'GET only' })
-    if (path === '/healthz') return sendJson(res, 200, { ok: true })
-    const page = PAGES[path]
-    if (page !== undefined) return send(res, 200, page.type, readFileSync(new URL(`../public/${page.file}`, import.meta.url)), { 'Cache-Control': 'no-cache' })
-    const image = path.startsWith('/images/') ? store.image(path.slice(8)) : undefined
-    if (image !== undefined) return send(res, 200, image.mime, image.bytes, { 'Cache-Control': 'private, max-age=31536000, immutable' })
-    sendJson(res, 404, { ok: false, error: `nothing at ${path.slice(0, 100)}` })
+    route(req, res).catch((error: unknown) => {
+      report(
+        `${req.method} ${req.url} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      )
+      if (res.headersSent) res.destroy()
+      else json(res, 500, { ok: false, error: 'INTERNAL', reasons: ['the server failed; its log says why'] })
+    })
+  }
+
+  async function route(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const { pathname } = new URL(req.url ?? '/', 'http://localhost')
+    if (pathname === '/push') return push(req, res)
+    if (req.method !== 'GET' && req.method !== 'HEAD') {
+      res.setHeader('Allow', 'GET, HEAD')
+      return json(res, 405, { ok: false, error: 'METHOD_NOT_ALLOWED' })
+    }
+    if (pathname === '/healthz') return json(res, 200, { ok: true })
+    if (pathname.startsWith('/images/')) {
+      const image = store.image(pathname.slice('/images/'.length))
+      if (image === undefined) return json(res, 404, { ok: false, error: 'NOT_FOUND' })
+      return send(req, res, image.mediaType, image.bytes, 'private, max-age=31536000, immutable')
+    }
+    const file = page.get(pathname)
+    if (file === undefined) return json(res, 404, { ok: false, error: 'NOT_FOUND' })
+    res.setHeader(
+      'Content-Security-Policy',
+      "default-src 'self'; img-src 'self' blob: data:; connect-src 'self' ws: wss:; base-uri 'none'; frame-ancestors 'none'",
+    )
+    send(req, res, file.mediaType, file.body, 'no-cache')
+  }
+
+  async function push(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    if (req.method !== 'POST') {
+      res.setHeader('Allow', 'POST')
+      return json(res, 405, { ok: false, error: 'METHOD_NOT_ALLOWED' })
+    }
+    try {
+      const body = await readBody(req, MAX_PUSH_BYTES)
+      const input: unknown = parse(body)
+      const key = (input as { idempotencyKey?: unknown } | null)?.idempotencyKey
+      if (key !== undefined && (typeof key !== 'string' || key === '' || key.length > 200)) {
+        throw new PushError('INVALID_PUSH', ['idempotencyKey must be a string of 1 to 200 characters'])
+      }
+      json(res, 200, deliverPush(input, target, key === undefined ? undefined : `http/${key}`))
+    } catch (error) {
+      if (error instanceof BodyTooLarge) {
+        res.setHeader('Connection', 'close')
+        return json(res, 413, { ok: false, error: 'TOO_LARGE', reasons: [error.message] })
+      }
+      if (!(error instanceof PushError)) throw error
+      report(`push by HTTP refused: ${error.message}`)
+      json(res, error.code === 'UNKNOWN_TARGET' ? 404 : 400, error.toJSON())
+    }
   }
 }
 
-function handlePush(pusher: Pusher, req: IncomingMessage, res: ServerResponse): void {
-  if (req.method !== 'POST') return sendJson(res, 405, { ok: false, code: 'METHOD', error: 'POST a JSON object {type, from, to, msgContent, msgTime}' })
-  const chunks: Buffer[] = []
-  let bytes = 0
-  req.on('data', (chunk: Buffer) => {
-    bytes += chunk.length
-    if (bytes <= MAX_PUSH_BYTES) chunks.push(chunk)
-  })
-  req.on('end', () => {
-    if (bytes > MAX_PUSH_BYTES) return sendJson(res, 413, { ok: false, code: 'TOO_LARGE', error: `a push has at most ${MAX_PUSH_BYTES} bytes` })
-    try {
-      const key = req.headers['idempotency-key']
-      sendJson(res, 200, pusher.deliver(Buffer.concat(chunks).toString('utf8'), typeof key === 'string' ? `http:${key}` : undefined))
-    } catch (error) {
-      if (!(error instanceof PushError)) console.error('push failed', error)
-      sendJson(res, error instanceof PushError ? error.status : 500, toFailure(error))
+function parse(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch (error) {
+    throw new PushError('INVALID_PUSH', [`not JSON: ${(error as Error).message}`])
+  }
+}
+
+function readBody(req: IncomingMessage, maxBytes: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    const refuse = (): void => {
+      req.removeListener('data', take)
+      req.resume()
+      reject(new BodyTooLarge(`a push has at most ${maxBytes} bytes`))
     }
+    const take = (chunk: Buffer): void => {
+      size += chunk.length
+      if (size > maxBytes) refuse()
+      else chunks.push(chunk)
+    }
+    if (Number(req.headers['content-length']) > maxBytes) return refuse()
+    req.on('data', take)
+    req.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
+    req.on('error', reject)
   })
+}
+
+function send(
+  req: IncomingMessage,
+  res: ServerResponse,
+  mediaType: string,
+  body: Uint8Array | string,
+  cacheControl: string,
+): void {
+  res.writeHead(200, {
+    'Content-Type': mediaType,
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': cacheControl,
+    'X-Content-Type-Options': 'nosniff',
+  })
+  res.end(req.method === 'HEAD' ? undefined : body)
+}
+
+function json(res: ServerResponse, status: number, body: object): void {
+  const text = `${JSON.stringify(body)}\n`
+  res.writeHead(status, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+  })
+  res.end(text)
 }

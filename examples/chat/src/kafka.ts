@@ -1,86 +1,155 @@
-// Pushes from a Kafka topic: each record is a push. Offsets are committed after the hand-over (stored and sent), so a crash repeats records
-// rather than losing them; topic, partition and offset are the idempotency key. A malformed record is reported and skipped.
-import { Consumer, stringDeserializers } from '@platformatic/kafka'
-import type { Pusher } from './push.ts'
-import { PushError } from './push.ts'
+// Pushes from a Kafka topic. Each record's value is a push as JSON. A record is handed over (stored and emitted) before its
+// offset is committed; one that comes twice is recognised by cluster, topic, partition and offset. A record that cannot be
+// delivered is reported with its place and skipped. While no broker can be reached it says so once and tries again, for ever.
+import { Consumer } from '@platformatic/kafka'
+import type { Message } from '@platformatic/kafka'
+import { PushError, deliverPush } from './push.ts'
+import type { PushResult, PushTarget } from './push.ts'
 
 export interface KafkaOptions {
-  /** host:port, several with commas. */
+  /** "host:port", or several with commas between. */
   brokers: string
   topic: string
-  groupId?: string
-  log?: (line: string) => void
+  groupId: string
+  report: (line: string) => void
 }
 
-export interface KafkaIngest {
-  /** Resolves when the consumer has joined its group for the first time. */
-  ready: Promise<void>
-  close(): Promise<void>
+export type KafkaRecord = Pick<
+  Message<Buffer, Buffer, Buffer, Buffer>,
+  'topic' | 'partition' | 'offset' | 'value'
+>
+
+const FIRST_RETRY_MS = 250
+const LAST_RETRY_MS = 10_000
+
+/** Delivers one record, or reports why it cannot be. Throws only what trying again may cure. */
+export function deliverRecord(
+  record: KafkaRecord,
+  target: PushTarget,
+  cluster: string,
+  report: (line: string) => void,
+): PushResult | undefined {
+  const place = `${record.topic}/${record.partition}/${record.offset}`
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true })
+    let value: string
+    try {
+      value = text.decode(record.value ?? new Uint8Array())
+    } catch {
+      throw new PushError('INVALID_PUSH', ['the value is not UTF-8 text'])
+    }
+    return deliverPush(value, target, `kafka/${cluster}/${place}`)
+  } catch (error) {
+    if (!(error instanceof PushError)) throw error
+    report(`kafka record ${place} skipped: ${error.message}`)
+    return undefined
+  }
 }
 
-const RETRY_MIN_MS = 500
-const RETRY_MAX_MS = 10_000
+export class KafkaPushes {
+  readonly #options: KafkaOptions
+  readonly #target: PushTarget
+  readonly #stop = new AbortController()
+  #consumer: Consumer<Buffer, Buffer, Buffer, Buffer> | undefined
+  #running: Promise<void> | undefined
+  #retryMs = FIRST_RETRY_MS
+  #lastError = ''
 
-export function startKafka(pusher: Pusher, options: KafkaOptions): KafkaIngest {
-  const { brokers, topic, groupId = 'tidewire-chat', log = console.error } = options
-  let isClosing = false
-  let consumer: Consumer<string, string, string, string> | undefined
-  let wake: (() => void) | undefined
-  let becomeReady!: () => void
-  const ready = new Promise<void>((resolve) => (becomeReady = resolve))
+  constructor(options: KafkaOptions, target: PushTarget) {
+    this.#options = options
+    this.#target = target
+  }
 
-  async function consume(): Promise<void> {
-    consumer = new Consumer({
+  start(): void {
+    this.#running = this.#run()
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort()
+    await this.#closeConsumer()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { brokers, report } = this.#options
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.#consume()
+        if (!this.#stop.signal.aborted) throw new Error('the connection ended')
+      } catch (error) {
+        if (this.#stop.signal.aborted) break
+        const reason = rootMessage(error)
+        if (reason !== this.#lastError) {
+          report(`kafka at ${brokers} cannot be used (${reason}): trying again until it can`)
+          this.#lastError = reason
+        }
+      }
+      await this.#closeConsumer()
+      await this.#pause(this.#retryMs)
+      this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS)
+    }
+  }
+
+  async #consume(): Promise<void> {
+    const { brokers, topic, groupId, report } = this.#options
+    const consumer = new Consumer({
       clientId: 'tidewire-chat',
       groupId,
-      bootstrapBrokers: brokers.split(','),
-      deserializers: stringDeserializers,
-      retries: 1,
-      timeout: 5000,
+      bootstrapBrokers: brokers.split(',').map((broker) => broker.trim()),
+      autocommit: false,
+      retries: 0,
+      connectTimeout: 3_000,
+      autocreateTopics: true,
+      maxWaitTime: 500,
     })
-    const stream = await consumer.consume({ topics: [topic], mode: 'committed', fallbackMode: 'earliest', autocommit: false, maxWaitTime: 100, sessionTimeout: 10_000, heartbeatInterval: 1000 })
-    log(`kafka: consuming ${topic} from ${brokers}`)
-    becomeReady()
+    this.#consumer = consumer
+    const { id: cluster } = await consumer.metadata({ topics: [topic] })
+    const stream = await consumer.consume({
+      topics: [topic],
+      mode: 'committed',
+      fallbackMode: 'earliest',
+      autocommit: false,
+      sessionTimeout: 10_000,
+      heartbeatInterval: 1_000,
+    })
+    report(`kafka: reading topic ${topic} at ${brokers}`)
+    this.#retryMs = FIRST_RETRY_MS
+    this.#lastError = ''
     for await (const record of stream) {
-      const position = `${record.topic}/${record.partition}/${record.offset}`
-      try {
-        pusher.deliver(record.value, `kafka:${position}`)
-      } catch (error) {
-        if (!(error instanceof PushError)) throw error
-        log(`kafka: skipped ${position}: ${error.code}: ${error.message}`)
-      }
+      deliverRecord(record, this.#target, cluster, report)
       await record.commit()
     }
   }
 
-  async function run(): Promise<void> {
-    let delayMs = RETRY_MIN_MS
-    while (!isClosing) {
-      try {
-        await consume()
-        delayMs = RETRY_MIN_MS
-      } catch (error) {
-        if (isClosing) return
-        log(`kafka: ${brokers} ${topic}: ${error instanceof Error ? error.message : String(error)}; next try in ${delayMs} ms`)
-      }
-      await consumer?.close(true).catch(() => {})
-      if (isClosing) return
-      await new Promise<void>((resolve) => {
-        wake = resolve
-        setTimeout(resolve, delayMs).unref()
-      })
-      delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)
-    }
+  async #closeConsumer(): Promise<void> {
+    const consumer = this.#consumer
+    this.#consumer = undefined
+    // A broker that is gone cannot be told good-bye.
+    await consumer?.close(true).catch(() => {})
   }
 
-  const running = run()
-  return {
-    ready,
-    async close() {
-      isClosing = true
-      wake?.()
-      await consumer?.close(true).catch(() => {})
-      await running
-    },
+  #pause(ms: number): Promise<void> {
+    const { signal } = this.#stop
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve()
+      const timer = setTimeout(done, ms)
+      signal.addEventListener('abort', done, { once: true })
+      function done(): void {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+    })
   }
+}
+
+/** The innermost message: the client wraps "connection refused" several times. */
+function rootMessage(error: unknown): string {
+  let inner = error
+  for (;;) {
+    const next = inner instanceof AggregateError ? inner.errors[0] : (inner as Error | undefined)?.cause
+    if (!(next instanceof Error)) break
+    inner = next
+  }
+  return inner instanceof Error ? inner.message : String(inner)
 }

@@ -1,79 +1,81 @@
-// `npm start`: builds the browser client when it is missing or old, and runs the IM.
-import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+// The command line of the chat: reads the flags, starts it, prints its address, stops it on SIGINT and SIGTERM.
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { startChat } from './app.ts'
-import type { Chat, ChatOptions } from './app.ts'
 
-const USAGE = `npm start -- [--port 3000] [--host ADDRESS] [--data FOLDER] [--kafka HOST:PORT [--topic im-messages] [--group tidewire-chat]]`
-const root = fileURLToPath(new URL('../../..', import.meta.url))
+const HELP = `tidewire chat: a web IM on tidewire
 
-function readFlags(): ChatOptions & { port: number } {
-  try {
-    const { values } = parseArgs({
-      options: {
-        port: { type: 'string', default: '3000' },
-        host: { type: 'string' },
-        data: { type: 'string', default: join(root, 'data') },
-        kafka: { type: 'string' },
-        topic: { type: 'string', default: 'im-messages' },
-        group: { type: 'string', default: 'tidewire-chat' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    })
-    if (values.help) {
-      console.log(USAGE)
-      process.exit(0)
-    }
-    const port = Number(values.port)
-    if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--port must be 0 to 65535; got ${values.port}`)
-    return {
-      port,
-      data: values.data,
-      ...(values.host === undefined ? {} : { host: values.host }),
-      ...(values.kafka === undefined ? {} : { kafka: { brokers: values.kafka, topic: values.topic, groupId: values.group } }),
-    }
-  } catch (error) {
-    console.error(`tidewire chat: ${(error as Error).message}\n${USAGE}`)
-    process.exit(2)
-  }
-}
+  --port <n>            port to listen on (3000); when in use, another one is taken
+  --host <address>      address to listen on (all)
+  --data <folder>       where messages are kept (examples/chat/data); "memory" keeps nothing
+  --kafka <host:port>   take pushes from this Kafka broker
+  --topic <name>        ... from this topic (im-messages)
+  --group <name>        ... as this consumer group (tidewire-chat)
+  --help
+`
 
-function newestIn(folder: string): number {
-  return Math.max(...readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs))
-}
-
-function buildClient(): void {
-  const bundle = join(root, 'packages/client/dist/socket.io.esm.min.js')
-  const sources = Math.max(newestIn(join(root, 'packages/client/src')), newestIn(join(root, 'packages/protocol/src')))
-  if (existsSync(bundle) && statSync(bundle).mtimeMs > sources) return
-  const { status } = spawnSync(process.execPath, [join(root, 'scripts/build.mjs'), 'client'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
-  if (status !== 0) {
-    console.error('tidewire chat: the browser client could not be built; run npm run build to see why')
-    process.exit(1)
-  }
-}
-
-async function start(options: ChatOptions & { port: number }): Promise<Chat> {
-  try {
-    return await startChat(options)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-    console.log(`tidewire chat: port ${options.port} is in use; taking another`)
-    return startChat({ ...options, port: 0 })
-  }
-}
-
-const options = readFlags()
-buildClient()
-const chat = await start(options)
-console.log(`tidewire chat: ${chat.url}`)
-if (options.kafka !== undefined) console.log(`tidewire chat: Kafka topic ${options.kafka.topic} at ${options.kafka.brokers}`)
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    void chat.close().then(() => process.exit(0))
+function readFlags() {
+  const { values } = parseArgs({
+    options: {
+      port: { type: 'string', default: process.env['PORT'] ?? '3000' },
+      host: { type: 'string' },
+      data: { type: 'string', default: fileURLToPath(new URL('../data', import.meta.url)) },
+      kafka: { type: 'string' },
+      topic: { type: 'string', default: 'im-messages' },
+      group: { type: 'string', default: 'tidewire-chat' },
+      help: { type: 'boolean', default: false },
+    },
   })
+  const port = Number(values.port)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new Error(`--port ${values.port} is not a port`)
+  if (
+    values.kafka !== undefined &&
+    !values.kafka.split(',').every((broker) => /^\s*[^\s:]+:\d+\s*$/.test(broker))
+  ) {
+    throw new Error(`--kafka ${values.kafka} is not host:port`)
+  }
+  return { ...values, port }
 }
+
+async function main(): Promise<void> {
+  let flags: ReturnType<typeof readFlags>
+  try {
+    flags = readFlags()
+  } catch (error) {
+    console.error(`tidewire chat: ${(error as Error).message}\n\n${HELP}`)
+    process.exitCode = 2
+    return
+  }
+  if (flags.help) {
+    console.log(HELP)
+    return
+  }
+  const chat = await startChat({
+    port: flags.port,
+    ...(flags.host === undefined ? {} : { host: flags.host }),
+    ...(flags.data === 'memory' ? {} : { data: flags.data }),
+    ...(flags.kafka === undefined
+      ? {}
+      : { kafka: { brokers: flags.kafka, topic: flags.topic, groupId: flags.group } }),
+    report: (line) => console.error(`tidewire chat: ${line}`),
+  })
+  console.log(`tidewire chat: ${chat.url}`)
+
+  const stop = (): void => {
+    // A second signal ends it at once.
+    process.once('SIGINT', () => process.exit(130))
+    process.once('SIGTERM', () => process.exit(143))
+    chat.close().catch((error: unknown) => {
+      console.error('tidewire chat: could not stop cleanly:', error)
+      process.exitCode = 1
+    })
+  }
+  process.once('SIGINT', stop)
+  process.once('SIGTERM', stop)
+}
+
+main().catch((error: unknown) => {
+  console.error(`tidewire chat: ${error instanceof Error ? error.message : String(error)}`)
+  process.exitCode = 1
+})

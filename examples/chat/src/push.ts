@@ -1,7 +1,7 @@
 // Messages from a back end, `{ type, from, to, msgContent, msgTime }`, whichever way they came (Socket.IO event "2", Kafka,
 // HTTP): checked here, stored and handed to the members of the conversation. What cannot be delivered is a `PushError`.
 import type { Conversations } from './conversations.ts'
-import { MAX_TEXT_LENGTH } from './conversations.ts'
+import { MAX_TEXT_LENGTH } from './limits.ts'
 
 export interface Push {
   /** The back end's own classification, kept and shown with the message. Default "text". */
@@ -56,7 +56,8 @@ export function parsePush(input: unknown): Push {
     const field = fields[name] ?? fallback
     if (typeof field !== 'string') reasons.push(`${name} must be a string; got ${describe(field)}`)
     else if (field.trim() === '') reasons.push(`${name} must not be empty`)
-    else if (field.length > max) reasons.push(`${name} has ${field.length} characters; at most ${max} are allowed`)
+    else if (field.length > max)
+      reasons.push(`${name} has ${field.length} characters; at most ${max} are allowed`)
     else return field
     return ''
   }
@@ -116,10 +117,12 @@ function parseJson(text: string): unknown {
 /** Milliseconds as a number or as digits, or a date text such as 2026-01-31T12:00:00Z. */
 function parseTime(value: unknown, reasons: string[]): number {
   if (value === undefined || value === null) return Date.now()
-  const time =
-    typeof value === 'string' ? (/^\d+$/.test(value) ? Number(value) : Date.parse(value)) : value
-  if (typeof time === 'number' && Number.isFinite(time) && time >= 0 && time <= 8.64e15) return Math.trunc(time)
-  reasons.push(`msgTime must be milliseconds since 1970 or a date such as 2026-01-31T12:00:00Z; got ${describe(value)}`)
+  const time = typeof value === 'string' ? (/^\d+$/.test(value) ? Number(value) : Date.parse(value)) : value
+  if (typeof time === 'number' && Number.isFinite(time) && time >= 0 && time <= 8.64e15)
+    return Math.trunc(time)
+  reasons.push(
+    `msgTime must be milliseconds since 1970 or a date such as 2026-01-31T12:00:00Z; got ${describe(value)}`,
+  )
   return 0
 }
 

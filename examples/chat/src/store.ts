@@ -117,7 +117,9 @@ export class SqliteStore implements ChatStore {
     if (folder !== undefined) mkdirSync(folder, { recursive: true })
     this.#db = new DatabaseSync(folder === undefined ? ':memory:' : join(folder, 'chat.sqlite'))
     this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 3000')
-    const { user_version: version } = this.#db.prepare('PRAGMA user_version').get() as { user_version: number }
+    const { user_version: version } = this.#db.prepare('PRAGMA user_version').get() as {
+      user_version: number
+    }
     if (version > 1) {
       throw new Error(
         `The chat data in ${folder} is of version ${version}; this program knows 1. Start it with another --data folder.`,
@@ -151,7 +153,10 @@ export class SqliteStore implements ChatStore {
   conversation(id: string): Conversation | undefined {
     const row = this.#get('SELECT * FROM conversations WHERE id = ?', id)
     if (row === undefined) return undefined
-    const members = this.#all('SELECT name, delivered, read FROM members WHERE conversation = ? ORDER BY name', id)
+    const members = this.#all(
+      'SELECT name, delivered, read FROM members WHERE conversation = ? ORDER BY name',
+      id,
+    )
     return {
       id,
       type: row['type'] as ConversationType,
