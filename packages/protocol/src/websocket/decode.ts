@@ -241,8 +241,8 @@ function isCloseCode(code: number): boolean {
 }
 
 function concat(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const { Buffer } = globalThis as { Buffer?: { allocUnsafeSlow(size: number): Uint8Array } }
-  const whole = Buffer ? Buffer.allocUnsafeSlow(length) : new Uint8Array(length)
+  const { Buffer } = globalThis as { Buffer?: { allocUnsafe(size: number): Uint8Array } }
+  const whole = Buffer ? Buffer.allocUnsafe(length) : new Uint8Array(length)
   let offset = 0
   for (const chunk of chunks) {
     whole.set(chunk, offset)

@@ -34,7 +34,7 @@ export async function startEchoServer(
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
-    echo(req, socket, head, { maxPayloadBytes: 16 * 1024 * 1024, maxFragments: 65_536, ...options })
+    echo(req, socket, head, { maxPayloadBytes: 16 * 1024 * 1024, maxFragments: 100_000, ...options })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo

@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { acceptKey, sha1 } from '../../src/index.ts'
 
-test('[WS-10] answers the key of RFC 6455 with the accept value printed there', () => {
+test('[WS-11] answers the key of RFC 6455 with the accept value printed there', () => {
   expect(acceptKey('dGhlIHNhbXBsZSBub25jZQ==')).toBe('s3pPLMBiTxaQ9kYGzzhZRbK+xOo=')
 })
 
-test('[WS-10] computes the SHA-1 of any bytes as the runtime does', () => {
+test('[WS-11] computes the SHA-1 of any bytes as the runtime does', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
       expect(Buffer.from(sha1(bytes)).toString('hex')).toBe(createHash('sha1').update(bytes).digest('hex'))
