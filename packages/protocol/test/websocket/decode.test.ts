@@ -15,11 +15,11 @@ const M = '00000000'
 
 describe('what a client sends', () => {
   test.each([
-    ['WS-1', 'a masked text', '81 85 37fa213d 7f9f4d5158', [['text', 'Hello']]],
-    ['WS-1', 'an empty text', `81 80 ${M}`, [['text', '']]],
-    ['WS-1', 'an empty binary', `82 80 ${M}`, [['binary', '']]],
+    ['[WS-1]', 'a masked text', '81 85 37fa213d 7f9f4d5158', [['text', 'Hello']]],
+    ['[WS-1]', 'an empty text', `81 80 ${M}`, [['text', '']]],
+    ['[WS-1]', 'an empty binary', `82 80 ${M}`, [['binary', '']]],
     [
-      'WS-1',
+      '[WS-1]',
       'a length written longer than needed',
       `82 fe 0001 ${M} 07 82 ff 0000000000000001 ${M} 08`,
       [
@@ -27,21 +27,21 @@ describe('what a client sends', () => {
         ['binary', '08'],
       ],
     ],
-    ['WS-2', 'an unmasked frame', '81 05 48656c6c6f', [['error', 1002]]],
-    ['WS-2', 'an unmasked ping', '89 00', [['error', 1002]]],
-    ['WS-3', 'the first reserved bit', `c1 80 ${M}`, [['error', 1002]]],
-    ['WS-3', 'the second reserved bit', `a1 80 ${M}`, [['error', 1002]]],
-    ['WS-3', 'the third reserved bit', `91 80 ${M}`, [['error', 1002]]],
-    ['WS-3', 'a reserved bit of a control frame', `c9 80 ${M}`, [['error', 1002]]],
-    ['WS-3', 'opcode 3', `83 80 ${M}`, [['error', 1002]]],
-    ['WS-3', 'opcode 7', `87 80 ${M}`, [['error', 1002]]],
-    ['WS-3', 'opcode 11', `8b 80 ${M}`, [['error', 1002]]],
-    ['WS-3', 'opcode 15', `8f 80 ${M}`, [['error', 1002]]],
-    ['WS-3', 'a ping in fragments', `09 80 ${M}`, [['error', 1002]]],
-    ['WS-3', 'a ping of 126 bytes', '89 fe 007e', [['error', 1002]]],
-    ['WS-3', 'a continuation of nothing', `80 80 ${M}`, [['error', 1002]]],
+    ['[WS-2]', 'an unmasked frame', '81 05 48656c6c6f', [['error', 1002]]],
+    ['[WS-2]', 'an unmasked ping', '89 00', [['error', 1002]]],
+    ['[WS-3]', 'the first reserved bit', `c1 80 ${M}`, [['error', 1002]]],
+    ['[WS-3]', 'the second reserved bit', `a1 80 ${M}`, [['error', 1002]]],
+    ['[WS-3]', 'the third reserved bit', `91 80 ${M}`, [['error', 1002]]],
+    ['[WS-3]', 'a reserved bit of a control frame', `c9 80 ${M}`, [['error', 1002]]],
+    ['[WS-3]', 'opcode 3', `83 80 ${M}`, [['error', 1002]]],
+    ['[WS-3]', 'opcode 7', `87 80 ${M}`, [['error', 1002]]],
+    ['[WS-3]', 'opcode 11', `8b 80 ${M}`, [['error', 1002]]],
+    ['[WS-3]', 'opcode 15', `8f 80 ${M}`, [['error', 1002]]],
+    ['[WS-3]', 'a ping in fragments', `09 80 ${M}`, [['error', 1002]]],
+    ['[WS-3]', 'a ping of 126 bytes', '89 fe 007e', [['error', 1002]]],
+    ['[WS-3]', 'a continuation of nothing', `80 80 ${M}`, [['error', 1002]]],
     [
-      'WS-3',
+      '[WS-3]',
       'a continuation after a whole message',
       `81 81 ${M} 61 80 81 ${M} 62`,
       [
@@ -49,9 +49,9 @@ describe('what a client sends', () => {
         ['error', 1002],
       ],
     ],
-    ['WS-3', 'a message inside another', `01 81 ${M} 61 81 81 ${M} 62`, [['error', 1002]]],
+    ['[WS-3]', 'a message inside another', `01 81 ${M} 61 81 81 ${M} 62`, [['error', 1002]]],
     [
-      'WS-4',
+      '[WS-4]',
       'a ping between fragments',
       `01 81 ${M} 61 89 81 ${M} 07 80 81 ${M} 62`,
       [
@@ -60,7 +60,7 @@ describe('what a client sends', () => {
       ],
     ],
     [
-      'WS-4',
+      '[WS-4]',
       'a pong between empty fragments',
       `02 80 ${M} 8a 80 ${M} 00 80 ${M} 80 80 ${M}`,
       [
@@ -69,13 +69,13 @@ describe('what a client sends', () => {
       ],
     ],
     [
-      'WS-4',
+      '[WS-4]',
       'a close between fragments',
       `01 81 ${M} 61 88 82 ${M} 03e8 80 81 ${M} 62`,
       [['close', 1000, '']],
     ],
     [
-      'WS-4',
+      '[WS-4]',
       'two fragmented messages',
       `01 81 ${M} 61 80 81 ${M} 62 02 81 ${M} 63 80 81 ${M} 64`,
       [
@@ -83,19 +83,19 @@ describe('what a client sends', () => {
         ['binary', '6364'],
       ],
     ],
-    ['WS-5', 'a character cut by fragments', `01 81 ${M} c3 80 81 ${M} a9`, [['text', 'é']]],
-    ['WS-5', 'a byte order mark', `81 83 ${M} efbbbf`, [['text', '\ufeff']]],
-    ['WS-5', 'a byte that is no UTF-8', `81 81 ${M} ff`, [['error', 1007]]],
-    ['WS-5', 'a surrogate in UTF-8', `81 83 ${M} eda080`, [['error', 1007]]],
-    ['WS-5', 'an overlong slash', `81 82 ${M} c0af`, [['error', 1007]]],
-    ['WS-5', 'a character that ends too early', `01 81 ${M} c3 80 80 ${M}`, [['error', 1007]]],
-    ['WS-5', 'a close reason that is no UTF-8', `88 83 ${M} 03e8 ff`, [['error', 1007]]],
-    ['WS-9', 'a close without a code', `88 80 ${M}`, [['close', 1005, '']]],
-    ['WS-9', 'a close with code and reason', `88 85 ${M} 03e9 627965`, [['close', 1001, 'bye']]],
-    ['WS-9', 'a frame after the close frame', `88 80 ${M} 81 81 ${M} 61`, [['close', 1005, '']]],
-    ['WS-9', 'nonsense after the close frame', `88 80 ${M} ffffffff`, [['close', 1005, '']]],
-    ['WS-3', 'a close of one byte', `88 81 ${M} 03`, [['error', 1002]]],
-  ] as const)('[%s] decodes %s', (_rule, _name, bytes, events) => {
+    ['[WS-5]', 'a character cut by fragments', `01 81 ${M} c3 80 81 ${M} a9`, [['text', 'é']]],
+    ['[WS-5]', 'a byte order mark', `81 83 ${M} efbbbf`, [['text', '\ufeff']]],
+    ['[WS-5]', 'a byte that is no UTF-8', `81 81 ${M} ff`, [['error', 1007]]],
+    ['[WS-5]', 'a surrogate in UTF-8', `81 83 ${M} eda080`, [['error', 1007]]],
+    ['[WS-5]', 'an overlong slash', `81 82 ${M} c0af`, [['error', 1007]]],
+    ['[WS-5]', 'a character that ends too early', `01 81 ${M} c3 80 80 ${M}`, [['error', 1007]]],
+    ['[WS-5]', 'a close reason that is no UTF-8', `88 83 ${M} 03e8 ff`, [['error', 1007]]],
+    ['[WS-9]', 'a close without a code', `88 80 ${M}`, [['close', 1005, '']]],
+    ['[WS-9]', 'a close with code and reason', `88 85 ${M} 03e9 627965`, [['close', 1001, 'bye']]],
+    ['[WS-9]', 'a frame after the close frame', `88 80 ${M} 81 81 ${M} 61`, [['close', 1005, '']]],
+    ['[WS-9]', 'nonsense after the close frame', `88 80 ${M} ffffffff`, [['close', 1005, '']]],
+    ['[WS-3]', 'a close of one byte', `88 81 ${M} 03`, [['error', 1002]]],
+  ] as const)('%s decodes %s', (_rule, _name, bytes, events) => {
     expect(decodeAll([hex(bytes)], server)).toEqual(events)
     expect(decodeAll([hex(bytes)], { ...server, decodeText: decodeNodeText })).toEqual(events)
     // A runtime without Buffer pushes plain arrays.
@@ -119,9 +119,9 @@ describe('what a client sends', () => {
 
 describe('what a server sends', () => {
   test.each([
-    ['WS-1', 'an unmasked text', '81 05 48656c6c6f', [['text', 'Hello']]],
+    ['[WS-1]', 'an unmasked text', '81 05 48656c6c6f', [['text', 'Hello']]],
     [
-      'WS-4',
+      '[WS-4]',
       'a ping between fragments',
       '01 01 61 89 01 07 80 01 62',
       [
@@ -129,10 +129,10 @@ describe('what a server sends', () => {
         ['text', 'ab'],
       ],
     ],
-    ['WS-2', 'a masked text', '81 85 37fa213d 7f9f4d5158', [['error', 1002]]],
-    ['WS-5', 'a byte that is no UTF-8', '81 01 ff', [['error', 1007]]],
-    ['WS-9', 'a close with code and reason', '88 05 03e9 627965', [['close', 1001, 'bye']]],
-  ] as const)('[%s] decodes %s', (_rule, _name, bytes, events) => {
+    ['[WS-2]', 'a masked text', '81 85 37fa213d 7f9f4d5158', [['error', 1002]]],
+    ['[WS-5]', 'a byte that is no UTF-8', '81 01 ff', [['error', 1007]]],
+    ['[WS-9]', 'a close with code and reason', '88 05 03e9 627965', [['close', 1001, 'bye']]],
+  ] as const)('%s decodes %s', (_rule, _name, bytes, events) => {
     expect(decodeAll([hex(bytes)], client)).toEqual(events)
     expect(new RecordingDecoder(client).push(Uint8Array.from(hex(bytes))).events).toEqual(events)
   })
