@@ -1,0 +1,317 @@
+// WebSocket and the upgrade to it, by literal frames.
+import { connect as connectTcp } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { PollingClient, send, start, websocket, WireSocket } from '../start.ts'
+import type { Started } from '../start.ts'
+
+let server: Started
+const sockets: WireSocket[] = []
+afterEach(async () => {
+  for (const { ws } of sockets.splice(0)) ws.terminate()
+  await server.close()
+})
+
+function open(path: string, headers?: Record<string, string>): WireSocket {
+  const socket = new WireSocket(server.port, path, headers)
+  sockets.push(socket)
+  return socket
+}
+
+async function joined(eio: number): Promise<WireSocket> {
+  const socket = open(websocket(eio))
+  await socket.next()
+  if (eio === 4) socket.ws.send('40')
+  await socket.next()
+  return socket
+}
+
+/** An HTTP request by hand; gives all that comes back until the server closes. */
+function raw(request: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const tcp = connectTcp(server.port, '127.0.0.1', () => tcp.write(request))
+    let answer = ''
+    tcp.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk)).on('end', () => resolve(answer)).on('error', reject)
+  })
+}
+
+describe('websocket', () => {
+  it('[EIO-21, EIO-23, SIO-20] opens a session and joins a namespace', async () => {
+    server = await start()
+    const socket = open(websocket(4))
+    expect(JSON.parse(String(await socket.next()).slice(1))).toEqual({ sid: expect.stringMatching(/^[\w-]{20}$/), upgrades: [], pingInterval: 25000, pingTimeout: 20000, maxPayload: 1000000 })
+    socket.ws.send('40')
+
+    expect(await socket.next()).toMatch(/^40\{"sid":"[\w-]{20}"\}$/)
+  })
+
+  it('[EIO-3, EIO-4] frames binary as its revision does', async () => {
+    server = await start()
+    server.io.on('connection', (socket) => socket.on('echo', (bytes: Buffer) => socket.emit('back', bytes)))
+    for (const eio of [3, 4]) {
+      const socket = await joined(eio)
+      socket.ws.send('451-["echo",{"_placeholder":true,"num":0}]')
+      socket.ws.send(eio === 3 ? Buffer.from([4, 1, 2]) : Buffer.from([1, 2]))
+      expect(await socket.next()).toBe('451-["back",{"_placeholder":true,"num":0}]')
+      expect(await socket.next()).toEqual(eio === 3 ? Buffer.from([4, 1, 2]) : Buffer.from([1, 2]))
+    }
+  })
+
+  it.each([
+    ['an unsupported revision', '/socket.io/?EIO=9&transport=websocket', 400, 'Unsupported protocol version'],
+    ['an unknown sid', websocket(4, '&sid=nope'), 400, 'Session ID unknown'],
+    ['an unknown transport', '/socket.io/?EIO=4&transport=bogus', 400, 'Transport unknown'],
+    ['transport=polling', '/socket.io/?EIO=4&transport=polling', 400, 'Bad request'],
+  ])('[EIO-25] answers %s in HTTP, before any 101', async (_what, path, status, text) => {
+    server = await start()
+    const { status: got, body } = await open(path).refusal()
+
+    expect(got).toBe(status)
+    expect(body).toContain(text)
+  })
+
+  it('[EIO-25] tells a switched-off revision what to do', async () => {
+    server = await start({ allowEIO3: false })
+
+    expect((await open(websocket(3)).refusal()).body).toContain('allowEIO3')
+  })
+
+  it('[EIO-28] refuses with the text of allowRequest', async () => {
+    server = await start({ allowRequest: (_req, fn) => fn('nope', false) })
+
+    expect(await open(websocket(4)).refusal()).toEqual({ status: 403, body: 'nope' })
+    expect(await send(server.port, 'GET', '/socket.io/?EIO=4&transport=polling')).toMatchObject({ status: 403, body: '{"code":4,"message":"nope"}' })
+  })
+
+  it('[WS-10] answers an upgrade without a valid key or version in HTTP', async () => {
+    server = await start()
+    const request = (headers: string): string => `GET ${websocket(4)} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${headers}\r\n`
+
+    expect(await raw(request('Sec-WebSocket-Version: 13\r\n'))).toMatch(/^HTTP\/1\.1 400 /)
+    expect(await raw(request('Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n'))).toMatch(/^HTTP\/1\.1 400 /)
+    expect(await raw(request('Sec-WebSocket-Version: 7\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'))).toMatch(/^HTTP\/1\.1 426 /)
+  })
+
+  it.each([['9'], [''], ['2']])('[EIO-70] closes on the packet %j', async (packet) => {
+    server = await start()
+    const socket = await joined(4)
+    socket.ws.send(packet)
+
+    expect((await socket.end()).code).toBe(1005)
+  })
+
+  it('[EIO-74, EIO-72] ignores a close packet and a pong that nobody asked for', async () => {
+    server = await start()
+    server.io.on('connection', (socket) => socket.on('fence', (ack: () => void) => ack()))
+    const socket = await joined(4)
+    for (const packet of ['1', '3', '420["fence"]']) socket.ws.send(packet)
+
+    expect(await socket.next()).toBe('430[]')
+  })
+
+  it('[WS-6, EIO-75] closes with 1009 on a message above the limit', async () => {
+    server = await start({ maxHttpBufferSize: 50 })
+    const reason = new Promise((resolve) => server.io.on('connection', (socket) => socket.on('disconnect', resolve)))
+    const socket = await joined(4)
+    socket.ws.send(`42["${'x'.repeat(60)}"]`)
+
+    expect((await socket.end()).code).toBe(1009)
+    expect(await reason).toBe('transport error')
+  })
+
+  it('[WS-5] closes with 1007 on text that is not UTF-8', async () => {
+    server = await start()
+    const socket = await joined(4)
+    socket.ws.send(Buffer.from([0xc3, 0x28]), { binary: false })
+
+    expect((await socket.end()).code).toBe(1007)
+  })
+
+  it('[EIO-73] closes with a close frame alone', async () => {
+    server = await start()
+    server.io.on('connection', (socket) => socket.on('bye', () => socket.disconnect(true)))
+    const socket = await joined(4)
+    socket.ws.send('42["bye"]')
+
+    expect(await socket.next()).toBe('41')
+    expect((await socket.end()).code).toBe(1005)
+    expect(socket.messages).toEqual([])
+  })
+
+  it('[EIO-65, SIO-40] writes what a turn sends in order', async () => {
+    server = await start()
+    server.io.on('connection', (socket) => {
+      for (let n = 0; n < 100; n++) socket.emit('n', n)
+    })
+    const socket = await joined(4)
+    const got: (string | Buffer)[] = []
+    while (got.length < 100) got.push(await socket.next())
+
+    expect(got).toEqual(Array.from({ length: 100 }, (_, n) => `42["n",${n}]`))
+  })
+
+  it('[EIO-75] ends a session whose client does not read', async () => {
+    server = await start({ maxOutboxBytes: 100_000, maxHttpBufferSize: 100_000 })
+    const socket = open(websocket(4))
+    await socket.next()
+    const gone = new Promise((resolve) => {
+      server.io.on('connection', (peer) => {
+        peer.on('disconnect', (reason, description) => resolve([reason, String(description)]))
+        const flood = (): void => {
+          if (!peer.connected) return
+          peer.emit('flood', 'x'.repeat(50_000))
+          setImmediate(flood)
+        }
+        flood()
+      })
+    })
+    socket.ws.pause()
+    socket.ws.send('40')
+
+    expect(await gone).toEqual(['transport error', expect.stringContaining('slow consumer')])
+  })
+})
+
+describe('upgrade', () => {
+  it('[EIO-60, EIO-61] moves to WebSocket without losing or reordering what is sent meanwhile', async () => {
+    server = await start()
+    let emit!: (n: number) => void
+    server.io.on('connection', (socket) => (emit = (n) => socket.emit('n', n)))
+    const client = await new PollingClient(server.port).connect()
+    await client.post('40')
+    await client.get()
+    const probe = open(websocket(4, `&sid=${client.sid}`))
+    await probe.until('the open', () => probe.ws.readyState === 1)
+    const held = client.get()
+    probe.ws.send('2probe')
+    expect(await probe.next()).toBe('3probe')
+    expect((await held).body).toBe('6')
+    emit(1)
+    expect((await client.get()).body).toBe('42["n",1]')
+    emit(2)
+    probe.ws.send('5')
+    expect(await probe.next()).toBe('42["n",2]')
+    emit(3)
+    expect(await probe.next()).toBe('42["n",3]')
+
+    expect(await client.get()).toMatchObject({ status: 400, body: '{"code":3,"message":"Bad request"}' })
+  })
+
+  it('[EIO-62] upgrades on 5 without a probe, and closes only the probing socket on anything else', async () => {
+    server = await start()
+    const client = await new PollingClient(server.port).connect()
+    await client.post('40')
+    const wrong = open(websocket(4, `&sid=${client.sid}`))
+    await wrong.until('the open', () => wrong.ws.readyState === 1)
+    wrong.ws.send('4x')
+    await wrong.end()
+    const right = open(websocket(4, `&sid=${client.sid}`))
+    await right.until('the open', () => right.ws.readyState === 1)
+    right.ws.send('5')
+
+    expect(await right.next()).toMatch(/^40\{/)
+  })
+
+  it('[EIO-63] gives up a probe that does not finish', async () => {
+    server = await start({ upgradeTimeout: 50 })
+    const client = await new PollingClient(server.port).connect()
+    const probe = open(websocket(4, `&sid=${client.sid}`))
+    await probe.end()
+
+    expect((await client.post('40')).body).toBe('ok')
+  })
+
+  it('[EIO-64] refuses a second probe', async () => {
+    server = await start()
+    const client = await new PollingClient(server.port).connect()
+    const probe = open(websocket(4, `&sid=${client.sid}`))
+    await probe.until('the open', () => probe.ws.readyState === 1)
+
+    expect((await open(websocket(4, `&sid=${client.sid}`)).refusal()).status).toBe(400)
+  })
+})
+
+describe('heartbeat', () => {
+  it('[EIO-70] pings a v4 client, and closes when no pong comes', async () => {
+    server = await start({ pingInterval: 60, pingTimeout: 40 })
+    const reason = new Promise((resolve) => server.io.on('connection', (socket) => socket.on('disconnect', resolve)))
+    const socket = await joined(4)
+    expect(await socket.next()).toBe('2')
+    socket.ws.send('3')
+    expect(await socket.next()).toBe('2')
+    await socket.end()
+
+    expect(await reason).toBe('ping timeout')
+  })
+
+  it('[EIO-71] closes a v3 session that is silent, and keeps one that pings', async () => {
+    server = await start({ pingInterval: 60, pingTimeout: 40 })
+    const reason = new Promise((resolve) => server.io.on('connection', (socket) => socket.on('disconnect', resolve)))
+    const socket = await joined(3)
+    for (let i = 0; i < 3; i++) {
+      socket.ws.send('2')
+      expect(await socket.next()).toBe('3')
+    }
+    await socket.end()
+
+    expect(await reason).toBe('ping timeout')
+  })
+
+  it('[EIO-76] closes all sessions when the server closes', async () => {
+    server = await start()
+    const reason = new Promise((resolve) => server.io.on('connection', (socket) => socket.on('disconnect', resolve)))
+    const socket = await joined(4)
+    const closed = server.close()
+    await socket.end()
+    await closed
+
+    expect(await reason).toBe('server shutting down')
+  })
+})
+
+describe('origins', () => {
+  const EVIL = { Origin: 'http://evil.test' }
+
+  it('[EIO-81] refuses a cross-origin WebSocket that carries cookies, and serves one that does not', async () => {
+    server = await start()
+    const refusal = await open(websocket(4), { ...EVIL, Cookie: 'session=1' }).refusal()
+    expect(refusal).toMatchObject({ status: 403, body: expect.stringContaining('cors') })
+
+    expect(await open(websocket(4), EVIL).next()).toMatch(/^0\{/)
+    expect(await open(websocket(4), { Origin: `http://127.0.0.1:${server.port}`, Cookie: 'session=1' }).next()).toMatch(/^0\{/)
+  })
+
+  it('[EIO-80] checks a present Origin on every transport when cors is set, and answers preflights', async () => {
+    server = await start({ cors: { origin: 'http://good.test', credentials: true } })
+    expect((await open(websocket(4), EVIL).refusal()).status).toBe(403)
+    expect((await send(server.port, 'GET', '/socket.io/?EIO=4&transport=polling', { headers: EVIL })).status).toBe(403)
+    expect(await open(websocket(4), { Origin: 'http://good.test' }).next()).toMatch(/^0\{/)
+    const preflight = await send(server.port, 'OPTIONS', '/socket.io/?EIO=4&transport=polling', { headers: { Origin: 'http://good.test', 'Access-Control-Request-Headers': 'x-a' } })
+
+    expect(preflight).toMatchObject({ status: 204, headers: { 'access-control-allow-origin': 'http://good.test', 'access-control-allow-credentials': 'true', 'access-control-allow-headers': 'x-a' } })
+  })
+
+  it('[EIO-82] sets the cookie on the handshake only', async () => {
+    server = await start({ cookie: true })
+    const client = await new PollingClient(server.port).connect()
+    expect(client.open.headers['set-cookie']).toEqual([`io=${client.sid}; Path=/; HttpOnly; SameSite=Lax`])
+
+    expect((await client.post('40')).headers['set-cookie']).toBeUndefined()
+  })
+
+  it('[EIO-30, EIO-29] runs engine middleware for every request, its headers on the 101 too, and leaves other paths alone', async () => {
+    server = await start()
+    const seen: string[] = []
+    server.io.engine.use((req, res, next) => {
+      seen.push(req.url!.replace(/^.*transport=(\w+).*$/, '$1'))
+      res.setHeader('X-Seen', 'yes')
+      next()
+    })
+    expect((await send(server.port, 'GET', '/socket.io/?EIO=4&transport=polling')).headers['x-seen']).toBe('yes')
+    const socket = open(websocket(4))
+    const headers = new Promise<any>((resolve) => socket.ws.on('upgrade', (res) => resolve(res.headers)))
+    expect((await headers)['x-seen']).toBe('yes')
+    expect(await send(server.port, 'GET', '/else')).toMatchObject({ status: 404, body: 'app' })
+
+    expect(seen).toEqual(['polling', 'websocket'])
+  })
+})
