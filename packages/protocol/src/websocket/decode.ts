@@ -30,6 +30,12 @@ const fatalDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** Received pieces smaller than this are merged: a frame that drips in byte by byte must not cost an object per byte. */
 const MERGE_BELOW_BYTES = 4_096
 
+const nodeBuffer = (
+  globalThis as {
+    Buffer?: { allocUnsafe(size: number): Uint8Array; allocUnsafeSlow(size: number): Uint8Array }
+  }
+).Buffer
+
 interface NodeBuffer extends Uint8Array {
   latin1Slice?(start: number, end: number): string
 }
@@ -95,7 +101,7 @@ export class FrameDecoder {
       if (wanted > bytes.length - offset) {
         const rest = bytes.subarray(offset)
         // A short rest is copied, so that it does not pin the chunk it came in.
-        this.#chunks = [rest.length < MERGE_BELOW_BYTES ? concat([rest], rest.length) : rest]
+        this.#chunks = [rest.length < MERGE_BELOW_BYTES ? concatToKeep([rest], rest.length) : rest]
         this.#chunkBytes = rest.length
         this.#wantedBytes = wanted
         return
@@ -112,7 +118,7 @@ export class FrameDecoder {
     while (chunks.length > 1 && last.length < MERGE_BELOW_BYTES) {
       const previous = chunks[chunks.length - 2]!
       if (previous.length > last.length) return
-      last = concat([previous, last], previous.length + last.length)
+      last = concatToKeep([previous, last], previous.length + last.length)
       chunks.length -= 2
       chunks.push(last)
     }
@@ -195,7 +201,7 @@ export class FrameDecoder {
     if (fragments.length >= this.#maxFragments)
       throw violation(`Too many WebSocket fragments; expected at most ${this.#maxFragments}`, 1009)
     // A copy: a fragment that waits must not pin the chunk it came in.
-    fragments.push(concat([payload], payload.length))
+    fragments.push(concatToKeep([payload], payload.length))
     this.#fragmentBytes += payload.length
     if (!isFinal) return
     const message = fragments.length === 1 ? fragments[0]! : concat(fragments, this.#fragmentBytes)
@@ -240,9 +246,17 @@ function isCloseCode(code: number): boolean {
   )
 }
 
+/** For bytes that are used at once: in memory that Node shares between small buffers, which is the quickest to get. */
 function concat(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const { Buffer } = globalThis as { Buffer?: { allocUnsafe(size: number): Uint8Array } }
-  const whole = Buffer ? Buffer.allocUnsafe(length) : new Uint8Array(length)
+  return fill(nodeBuffer ? nodeBuffer.allocUnsafe(length) : new Uint8Array(length), chunks)
+}
+
+/** For bytes that wait: in memory of their own. A small piece of shared memory would pin all of it, 64 KiB since Node 24. */
+function concatToKeep(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  return fill(nodeBuffer ? nodeBuffer.allocUnsafeSlow(length) : new Uint8Array(length), chunks)
+}
+
+function fill(whole: Uint8Array, chunks: readonly Uint8Array[]): Uint8Array {
   let offset = 0
   for (const chunk of chunks) {
     whole.set(chunk, offset)

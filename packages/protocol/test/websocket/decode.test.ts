@@ -211,7 +211,7 @@ describe('limits', () => {
     }
     const before = used()
     for (let i = 0; i < frame.length - 1; i++) decoder.push(Uint8Array.of(frame[i]!))
-    expect(used() - before).toBeLessThan(4_000_000)
+    expect(used() - before).toBeLessThan(2_000_000)
     decoder.push(frame.subarray(frame.length - 1))
     expect(decoder.events).toEqual([['binary', '00'.repeat(300_000)]])
   })
