@@ -1,0 +1,100 @@
+// The load generator, a process of its own: runs one scenario against one port and reports. Told what to do on the command line, asks
+// for the costs of the server over the channel to its parent: `{ask}` out, `{usage}` in; at the end `{sample}` or `{failure}`.
+import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { scenarios } from '../scenarios.ts'
+import type { ServerQuestion, ServerUsage } from '../servers/application.ts'
+import { openIdle } from './loads.ts'
+
+export interface Sample {
+  operations: number
+  seconds: number
+  /** CPU time of the server per operation in microseconds, p99 in milliseconds, or bytes per connection. */
+  value: number
+  /** Share of a core. */
+  serverShare: number
+  generatorShare: number
+}
+
+const [name = '', port = '', seconds = '', scale = ''] = process.argv.slice(2)
+
+function fail(error: Error): never {
+  // The parent needs the message before the process is gone.
+  process.send!({ failure: error.message }, undefined, undefined, () => process.exit(1))
+  throw error
+}
+
+function ask(question: ServerQuestion): Promise<ServerUsage> {
+  return new Promise((resolve) => {
+    process.once('message', ({ usage }: { usage: ServerUsage }) => resolve(usage))
+    process.send!({ ask: question })
+  })
+}
+
+/** Runs `work` and says what it took of the server and of this process. */
+async function meter(
+  question: ServerQuestion,
+  work: () => Promise<unknown>,
+): Promise<{
+  cpuMicros: number
+  rssBytes: number
+  seconds: number
+  serverShare: number
+  generatorShare: number
+}> {
+  const before = await ask(question)
+  const own = process.cpuUsage()
+  const startedAt = performance.now()
+  await work()
+  const elapsed = (performance.now() - startedAt) / 1000
+  const { user, system } = process.cpuUsage(own)
+  const after = await ask(question)
+  const cpuMicros = after.cpuMicros - before.cpuMicros
+  return {
+    cpuMicros,
+    rssBytes: after.rssBytes - before.rssBytes,
+    seconds: elapsed,
+    serverShare: cpuMicros / 1e6 / elapsed,
+    generatorShare: (user + system) / 1e6 / elapsed,
+  }
+}
+
+async function run(): Promise<Sample> {
+  const scenario = scenarios[name]
+  if (scenario === undefined) throw new Error(`no scenario ${name}`)
+  const divisor = Number(scale)
+  if (scenario.open === undefined) {
+    const count = Math.round(scenario.connections / divisor)
+    // The first connections pay for code and pools, which are no cost of a connection.
+    await openIdle(Number(port), Math.min(200, count), fail)
+    const { rssBytes, ...shares } = await meter('memory', () => openIdle(Number(port), count, fail))
+    return { operations: count, value: rssBytes / count, ...shares }
+  }
+  const load = await scenario.open(Number(port), divisor, fail)
+  load.start()
+  await delay(Math.max(200, Number(seconds) * 400))
+  await load.stop()
+  const operations = load.operations
+  const taken = await meter('usage', async () => {
+    load.start()
+    await delay(Number(seconds) * 1000)
+    await load.stop()
+  })
+  const done = load.operations - operations
+  if (done === 0) throw new Error('no operation was finished')
+  let value = taken.cpuMicros / done
+  if (scenario.metric === 'latency') {
+    const sorted = Float64Array.from(load.latencies ?? []).toSorted()
+    value = sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN
+  }
+  const { serverShare, generatorShare } = taken
+  return { operations: done, seconds: taken.seconds, value, serverShare, generatorShare }
+}
+
+process.on('disconnect', () => process.exit(0))
+try {
+  const sample = await run()
+  process.send!({ sample }, undefined, undefined, () => process.exit(0))
+} catch (error) {
+  fail(error as Error)
+}

@@ -1,0 +1,116 @@
+// From samples to a table: medians, spread and ratios. In: the samples of a run. Out: Markdown, and the same as JSON.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Sample } from './generator/main.ts'
+import type { ServerName } from './round.ts'
+import { scenarios } from './scenarios.ts'
+
+/** Above this share of its core the generator may be what is measured. */
+export const GENERATOR_LIMIT = 0.85
+
+export type Samples = Record<ServerName, Sample[]>
+
+export interface Run {
+  at: string
+  machine: string
+  versions: string
+  rounds: number
+  seconds: number
+  scale: number
+  samples: Record<string, Samples>
+}
+
+export interface Figure {
+  median: number
+  min: number
+  max: number
+  kept: number
+  discarded: number
+  generatorShare: number
+}
+
+export function figure(samples: readonly Sample[]): Figure {
+  const kept = samples.filter((sample) => sample.generatorShare <= GENERATOR_LIMIT)
+  const values = kept.map((sample) => sample.value).toSorted((a, b) => a - b)
+  return {
+    median: median(values),
+    min: values[0] ?? Number.NaN,
+    max: values.at(-1) ?? Number.NaN,
+    kept: kept.length,
+    discarded: samples.length - kept.length,
+    generatorShare: median(samples.map((sample) => sample.generatorShare).toSorted((a, b) => a - b)),
+  }
+}
+
+export function median(sorted: readonly number[]): number {
+  const middle = sorted.length >> 1
+  if (sorted.length === 0) return Number.NaN
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+const units = {
+  cpu: { says: 'µs of server CPU per', show: (value: number) => `${value.toFixed(value < 1 ? 2 : 1)} µs` },
+  latency: { says: 'p99 of an', show: (value: number) => `${value.toFixed(1)} ms` },
+  memory: { says: 'resident bytes per', show: (value: number) => `${(value / 1024).toFixed(1)} KB` },
+}
+
+export function markdown(run: Run): string {
+  const lines = Object.entries(run.samples).map(([name, { official, tidewire }]) => {
+    const { metric, operation } = scenarios[name]!
+    const { says, show } = units[metric]
+    const [theirs, ours] = [figure(official), figure(tidewire)]
+    const cell = ({ median: middle, min, max, kept, discarded }: Figure): string =>
+      kept === 0
+        ? 'no valid round'
+        : `${show(middle)} (${show(min)} – ${show(max)}${discarded > 0 ? `; ${discarded} discarded` : ''})`
+    // For costs the ratio says how many times less; memory and latency are read as a share of the official figure.
+    const ratio = metric === 'cpu' ? theirs.median / ours.median : ours.median / theirs.median
+    const shown = Number.isNaN(ratio)
+      ? '–'
+      : metric === 'cpu'
+        ? `**${ratio.toFixed(2)}×**`
+        : `**${ratio.toFixed(2)} of it**`
+    const shares = `${theirs.generatorShare.toFixed(2)} / ${ours.generatorShare.toFixed(2)}`
+    return `| ${name} | ${says} ${operation} | ${cell(theirs)} | ${cell(ours)} | ${shown} | ${shares} |`
+  })
+  return [
+    `Measured ${run.at} on ${run.machine}. ${run.versions}.`,
+    `${run.rounds} interleaved rounds of ${run.seconds} s each, medians (min – max).${run.scale === 1 ? '' : ` **Scaled down by ${run.scale}: not comparable.**`}`,
+    '',
+    '| scenario | figure | socket.io 4.8.4 | tidewire | tidewire is ahead by | generator, share of its core |',
+    '|---|---|---|---|---|---|',
+    ...lines,
+    '',
+    ...Object.keys(run.samples).map((name) => `- **${name}**: ${scenarios[name]!.says}.`),
+    '',
+  ].join('\n')
+}
+
+export function save(file: string, run: Run): void {
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, `${JSON.stringify(run, undefined, 1)}\n`)
+}
+
+const BEGIN = '<!-- bench: begin -->'
+const END = '<!-- bench: end -->'
+
+/** Puts the table between the markers of a document; a new document gets an introduction. */
+export function updateDocument(file: string, run: Run): void {
+  const old = existsSync(file) ? readFileSync(file, 'utf8') : `${INTRODUCTION}\n${BEGIN}\n${END}\n`
+  const [before, rest] = old.split(BEGIN)
+  const after = rest?.split(END)[1]
+  if (before === undefined || after === undefined)
+    throw new Error(`${file} lacks the markers ${BEGIN} and ${END}`)
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, `${before}${BEGIN}\n${markdown(run)}${END}${after}`)
+}
+
+const INTRODUCTION = `# Performance
+
+Both servers run the same application (\`bench/src/servers\`), each round in a fresh process, one after the other in turn. The server is
+pinned to one core and the load generator, raw sockets that check every answer, to another. The figure is CPU time of the server, user
+and system of all threads, per operation, so the speed of the generator does not enter; rounds in which the generator took more than
+${GENERATOR_LIMIT} of its core are discarded nevertheless. Differences below 15 % mean nothing on a shared machine, and absolute figures drift: compare ratios.
+
+\`npm run bench\` repeats it, \`npm run bench -- echo\` one scenario, \`--update-docs\` rewrites the table.
+`

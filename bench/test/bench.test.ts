@@ -1,0 +1,53 @@
+// The bench does its work: every scenario runs against both servers, checks its answers and counts. Says nothing about speed.
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, it } from 'vitest'
+import type { Run } from '../src/report.ts'
+import { figure } from '../src/report.ts'
+import { scenarios } from '../src/scenarios.ts'
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+
+it('runs every scenario on both servers and reports what it counted', { timeout: 120_000 }, async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'tidewire-bench-'))
+  try {
+    const results = join(dir, 'results.json')
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      '--conditions=tidewire-source',
+      main,
+      ...['--rounds', '1', '--seconds', '0.1', '--scale', '50', '--source', '--results', results],
+    ])
+    const run = JSON.parse(readFileSync(results, 'utf8')) as Run
+    expect(Object.keys(run.samples)).toEqual(Object.keys(scenarios))
+    for (const [name, samples] of Object.entries(run.samples)) {
+      expect(stdout).toContain(`| ${name} |`)
+      for (const server of ['official', 'tidewire'] as const) {
+        expect(samples[server], `${name} on ${server}`).toHaveLength(1)
+        expect(samples[server][0]!.operations).toBeGreaterThan(0)
+      }
+    }
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+})
+
+it('takes the median of the rounds in which the generator had time to spare', () => {
+  const sample = (value: number, generatorShare: number) => ({
+    value,
+    generatorShare,
+    operations: 1,
+    seconds: 1,
+    serverShare: 1,
+  })
+  expect(figure([sample(9, 0.5), sample(1, 0.9), sample(5, 0.2), sample(7, 0.85)])).toMatchObject({
+    median: 7,
+    min: 5,
+    max: 9,
+    kept: 3,
+    discarded: 1,
+  })
+})
