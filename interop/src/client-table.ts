@@ -11,13 +11,14 @@ export interface Cell {
   row: string
   /** "ok", "failed", or the client's own limitation. */
   state: string
+  note?: string
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const name = isOfficial ? 'compat-clients-official' : 'compat-clients'
 const partsDir = join(root, 'artifacts', name)
 /** The order of the parts in the table. */
-const PARTS = ['javascript', 'java', 'python']
+const PARTS = ['js', 'java', 'python']
 
 export function writeTable(part: string, rows: readonly string[], cells: readonly Cell[]): void {
   if (cells.length === 0) return
@@ -47,10 +48,11 @@ function render(rows: readonly string[], cells: readonly Cell[]): string {
   const notes: string[] = []
   const mark = (cell: Cell | undefined): string => {
     if (cell === undefined) return 'not run'
-    if (cell.state === 'ok') return 'ok'
     if (cell.state === 'failed') return '**failed**'
-    if (!notes.includes(cell.state)) notes.push(cell.state)
-    return `client (${notes.indexOf(cell.state) + 1})`
+    const note = cell.state === 'ok' ? cell.note : cell.state
+    if (note === undefined) return 'ok'
+    if (!notes.includes(note)) notes.push(note)
+    return `${cell.state === 'ok' ? 'ok' : 'client'} (${notes.indexOf(note) + 1})`
   }
   const lines = [...new Set(cells.map((cell) => `${cell.client}\n${cell.mode}`))].map((key) => {
     const [client, mode] = key.split('\n')

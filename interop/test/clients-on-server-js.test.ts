@@ -2,4 +2,4 @@
 import { javascriptClients } from '../src/client-specs.ts'
 import { declareMatrix } from '../src/client-matrix.ts'
 
-declareMatrix('javascript', javascriptClients)
+declareMatrix('js', javascriptClients)

@@ -85,7 +85,7 @@ for line in sys.stdin:
     if command["cmd"] == "exit":
         break
     action = {"connect": connect, "emit": emit, "disconnect": disconnect}[command["cmd"]]
-    if command["cmd"] == "connect":
+    if command["cmd"] != "emit":  # both may block for long
         threading.Thread(target=run, args=(action, command), daemon=True).start()
     else:
         run(action, command)
