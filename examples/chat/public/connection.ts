@@ -19,6 +19,7 @@ type Answer<T> = ({ ok: true } & T) | { ok: false; error: string; message: strin
 const ANSWER_MS = 10_000
 const PAGE = 50
 const TYPING_SHOWN_MS = 4_000
+const RETURN_MS = 300
 
 export class Refusal extends Error {
   override name = 'Refusal'
@@ -32,6 +33,7 @@ export class Connection {
   /** Counts connects: what was asked in an earlier one says nothing about this one. */
   #session = 0
   #flushing = -1
+  #isClosed = false
 
   constructor(model: Model, name: string, handler: ConnectionHandler) {
     this.#model = model
@@ -46,15 +48,23 @@ export class Connection {
     this.#listen()
     // A phone that wakes up, or a network that is back, does not wait for the next attempt.
     addEventListener('online', this.#hurry)
+    addEventListener('offline', this.#drop)
   }
 
   close(): void {
+    this.#isClosed = true
     removeEventListener('online', this.#hurry)
+    removeEventListener('offline', this.#drop)
     this.#socket.disconnect()
   }
 
   readonly #hurry = (): void => {
-    if (!this.#socket.connected) this.#socket.disconnect().connect()
+    if (!this.#socket.connected && !this.#isClosed) this.#socket.disconnect().connect()
+  }
+
+  /** The browser knows that the network is gone long before a heartbeat would be missed. */
+  readonly #drop = (): void => {
+    if (this.#socket.connected) this.#socket.io.engine?.close()
   }
 
   #listen(): void {
@@ -69,6 +79,8 @@ export class Connection {
       this.#isSynced = false
       for (const name of model.users.keys()) model.users.set(name, false)
       status('offline', reason)
+      // The client takes the server's disconnect for a word to stay away; here it only means a restart or a cut.
+      if (reason === 'io server disconnect') setTimeout(this.#hurry, RETURN_MS)
     })
     socket.on('connect_error', (error: Error) => {
       // The server's own word ends the attempts; anything else is the network, and is tried again.

@@ -194,11 +194,12 @@ export class RoomView {
   #items(room: Room) {
     const items: Parameters<typeof reconcile>[1][number][] = []
     let previous: { from: string; day: string; time: number } | undefined
-    const divide = (time: number): string => {
+    // A back end may push messages with old times: a day can come more than once, so its key is what follows it.
+    const divide = (time: number, next: string): string => {
       const name = day(time)
       if (previous?.day !== name) {
         items.push({
-          key: `day:${name}`,
+          key: `day:${next}`,
           signature: name,
           make: () => h('li', { class: 'day', role: 'separator' }, h('span', {}, name)),
         })
@@ -207,14 +208,14 @@ export class RoomView {
       return name
     }
     for (const message of room.messages) {
-      const name = divide(message.time)
+      const name = divide(message.time, String(message.seq))
       const follows = previous?.from === message.from && message.time - previous.time < 300_000
       items.push(this.#messageItem(room, message, follows))
       previous = { from: message.from, day: name, time: message.time }
     }
     for (const pending of this.#model.pending) {
       if (pending.conversation !== room.id) continue
-      divide(pending.time)
+      divide(pending.time, pending.clientId)
       items.push(this.#pendingItem(pending))
     }
     return items

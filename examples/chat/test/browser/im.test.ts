@@ -156,7 +156,7 @@ describe.skipIf(chromium.skip !== undefined)('two windows', () => {
     await ann.open('Later')
 
     await ann.expectTexts(['kept'])
-    await ann.expectState('kept', 'sent')
+    await ann.expectState('kept', 'delivered')
   })
 
   test('[IM-11] loads older messages when asked, and fits a phone in Chinese', async () => {
