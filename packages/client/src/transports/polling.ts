@@ -101,8 +101,9 @@ export class Polling implements Transport {
     this.#post = this.#request('POST', this.#encode(packets), () => {
       this.#post = undefined
       this.writable = true
-      if (this.#whenPaused !== undefined) this.#checkPaused()
+      // First what was written is forgotten, then the pause may move the rest to another transport.
       this.handler.handleDrain()
+      if (this.#whenPaused !== undefined) this.#checkPaused()
     })
   }
 

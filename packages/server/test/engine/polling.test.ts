@@ -1,4 +1,5 @@
 // Long-polling by literal requests.
+import { connect as connectTcp } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { PollingClient, polling, send, start } from '../start.ts'
 import type { Started } from '../start.ts'
@@ -183,6 +184,55 @@ describe('polling', () => {
 
     expect(await watched.next()).toBe('transport error')
     expect((await client.get()).body).toContain('"code":1')
+  })
+})
+
+describe('bodies in pieces', () => {
+  /** A POST whose body is written piece by piece; `finish` sends the last one. */
+  function slowPost(path: string, pieces: string[]): Promise<string> {
+    return new Promise((resolve) => {
+      const tcp = connectTcp(server.port, '127.0.0.1', () => {
+        tcp.setNoDelay(true)
+        tcp.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(pieces.join(''))}\r\n\r\n`)
+        const bytes = Buffer.from(pieces.join(''))
+        let at = 0
+        const write = (): void => {
+          if (at < bytes.length) tcp.write(bytes.subarray(at, ++at), () => setImmediate(write))
+        }
+        write()
+      })
+      let answer = ''
+      tcp.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk)).on('close', () => resolve(answer)).on('error', () => resolve(answer))
+    })
+  }
+
+  it('[EIO-12] gives the same packets when every byte comes alone', async () => {
+    const { connected } = await startWatched()
+    const client = await joined()
+    const socket = await connected
+    const heard = new Promise((resolve) => socket.on('say', (...args: unknown[]) => resolve(args)))
+    expect(await slowPost(client.path(), ['42["say","汉字 😀",1]'])).toMatch(/ok$/)
+
+    expect(await heard).toEqual(['汉字 😀', 1])
+  })
+
+  it('[EIO-42] ends the session on a second POST while one is being read', async () => {
+    const watched = await startWatched()
+    const client = await joined()
+    await watched.connected
+    const first = new Promise<void>((resolve) => {
+      const tcp = connectTcp(server.port, '127.0.0.1', () => {
+        tcp.write(`POST ${client.path()} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n4`)
+      })
+      tcp.on('error', () => {}).on('close', () => resolve())
+    })
+    // The first is being read once the server has seen its session's request count; a GET that is answered later is the fence.
+    let second = await client.post('3')
+    while (second.status === 200) second = await client.post('3')
+    expect(second.status).toBe(400)
+
+    expect(await watched.next()).toBe('transport error')
+    await first
   })
 })
 

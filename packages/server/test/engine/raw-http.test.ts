@@ -30,7 +30,7 @@ describe('raw HTTP, as socket.io 4.8.4 answers it', () => {
   })
   afterAll(() => server.close())
 
-  it.each(simple.filter(({ name }: any) => name !== 'client bundle').map((probe: any): [string, any] => [probe.name, probe]))('[EIO-24] %s', async (...[name, { request, response }]: any[]) => {
+  it.each(simple.filter(({ name }: any) => name !== 'client bundle').map((probe: any): [string, any] => [probe.name, probe]))('[EIO-20, EIO-24, EIO-27, EIO-50] %s', async (...[name, { request, response }]: any[]) => {
     const answer = await send(server.port, request.method, request.path, { body: request.body, headers: request.headers })
     const different = DIFFERENT[name]
 

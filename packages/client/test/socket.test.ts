@@ -1,0 +1,233 @@
+// The client's socket on real servers: buffering, acks, retries, reconnection, upgrade, limits.
+import { io } from '@tidewire/client'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { WebSocketServer } from 'ws'
+import { Backoff } from '../src/backoff.ts'
+import { browserPlatform } from '../src/platform/browser.ts'
+import { nodePlatform } from '../src/platform/node.ts'
+import { setPlatform } from '../src/platform/platform.ts'
+import { parseUrl } from '../src/url.ts'
+import { next, start } from './start.ts'
+import type { Running } from './start.ts'
+
+const cleanups: (() => unknown)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+})
+
+async function serve(...args: Parameters<typeof start>): Promise<Running> {
+  const server = await start(...args)
+  cleanups.push(() => server.close())
+  return server
+}
+
+function connect(url: string, options: object = {}): any {
+  const client = io(url, { forceNew: true, timeout: 4000, reconnectionDelay: 20, reconnectionDelayMax: 50, ...options })
+  cleanups.push(() => client.disconnect())
+  return client
+}
+
+describe('reconnection', () => {
+  it('[CLI-10, CLI-11] comes back after a restart and sends what was emitted meanwhile, but for volatile events', async () => {
+    const first = await start('tidewire')
+    const client = connect(first.url)
+    await next(client, 'connect')
+    const gone = next(client, 'disconnect')
+    await first.close()
+    expect((await gone)[0]).toMatch(/transport (close|error)/)
+    client.emit('kept', 1)
+    client.volatile.emit('lost')
+    client.emit('kept', 2)
+    const second = await serve('tidewire', {}, first.port)
+    const got: unknown[] = []
+    const done = new Promise<void>((resolve) => {
+      second.io.on('connection', (socket: any) => {
+        socket.onAny((...args: unknown[]) => got.push(args))
+        socket.on('kept', (n: number) => n === 2 && resolve())
+      })
+    })
+    await done
+
+    expect(got).toEqual([['kept', 1], ['kept', 2]])
+  })
+
+  it('[CLI-10] stays away after a disconnect by either side', async () => {
+    const server = await serve('tidewire')
+    server.io.on('connection', (socket: any) => socket.on('bye', () => socket.disconnect()))
+    const client = connect(server.url)
+    await next(client, 'connect')
+    const gone = next(client, 'disconnect')
+    client.emit('bye')
+    expect((await gone)[0]).toBe('io server disconnect')
+    expect(client.active).toBe(false)
+    client.connect()
+    await next(client, 'connect')
+    const left = next(client, 'disconnect')
+    client.disconnect()
+    expect((await left)[0]).toBe('io client disconnect')
+
+    expect(client.active).toBe(false)
+  })
+
+  it('[CLI-10] waits longer each time, within bounds, never the same for all', () => {
+    const backoff = new Backoff({ min: 100, max: 1000, jitter: 0.5 }, () => 0.35)
+    const delays = Array.from({ length: 6 }, () => backoff.duration())
+    expect(delays.every((delay) => delay > 0 && delay <= 1000)).toBe(true)
+    expect(delays.toSorted((a, b) => a - b)).toEqual(delays)
+    const random = new Backoff({ min: 100, max: 1000, jitter: 0.5 })
+    for (let i = 0; i < 100; i++) {
+      random.attempts = 0
+      expect(random.duration()).toBeGreaterThanOrEqual(50)
+    }
+    backoff.reset()
+
+    expect(backoff.duration()).toBeLessThanOrEqual(150)
+  })
+})
+
+describe('acknowledgements', () => {
+  it('[CLI-15] with time-out get an error when the connection goes', async () => {
+    const server = await serve('tidewire')
+    server.io.on('connection', (socket: any) => socket.on('mute', () => socket.disconnect()))
+    const client = connect(server.url, { transports: ['websocket'] })
+    await next(client, 'connect')
+
+    await expect(client.emitWithAck('mute')).rejects.toThrow('socket has been disconnected')
+    client.connect()
+    await next(client, 'connect')
+    await expect(client.timeout(20).emitWithAck('nobody')).rejects.toThrow('operation has timed out')
+  })
+
+  it('[CLI-12] are awaited one by one with retries', async () => {
+    const server = await serve('4.8.4')
+    const seen: number[] = []
+    server.io.on('connection', (socket: any) => {
+      socket.on('job', (n: number, ack: (n: number) => void) => {
+        seen.push(n)
+        if (seen.filter((one) => one === n).length > 1) ack(n)
+      })
+    })
+    const client = connect(server.url, { transports: ['websocket'], retries: 3, ackTimeout: 50 })
+    client.emit('job', 1)
+    expect(await client.emitWithAck('job', 2)).toBe(2)
+
+    expect(seen).toEqual([1, 1, 2, 2])
+  })
+
+  it('[CLI-14] auth may be a function, called for each attempt', async () => {
+    const server = await serve('tidewire')
+    const tokens: unknown[] = []
+    server.io.use((socket: any, done: (error?: Error) => void) => {
+      tokens.push(socket.handshake.auth.token)
+      done(tokens.length === 1 ? new Error('again') : undefined)
+    })
+    let count = 0
+    const client = connect(server.url, { auth: (send: (data: object) => void) => send({ token: ++count }) })
+    const [error] = await next(client, 'connect_error')
+    expect(error.message).toBe('again')
+    client.connect()
+    await next(client, 'connect')
+
+    expect(tokens).toEqual([1, 2])
+  })
+})
+
+describe('transports', () => {
+  it.each(['tidewire', '2.5.1', '4.8.4'] as const)('[CLI-20] upgrades on %s while both sides send, nothing lost, all in order', async (name) => {
+    const server = await serve(name)
+    const count = 300
+    const up: number[] = []
+    const received = new Promise<void>((resolve) => {
+      server.io.on('connection', (socket: any) => {
+        let n = 0
+        const send = (): void => {
+          socket.emit('down', n)
+          if (++n < count) setImmediate(send)
+        }
+        send()
+        socket.on('up', (value: number) => {
+          up.push(value)
+          if (up.length === count) resolve()
+        })
+      })
+    })
+    const client = connect(server.url, { reconnection: false })
+    const down: number[] = []
+    const heard = new Promise<void>((resolve) => client.on('down', (n: number) => down.push(n) === count && resolve()))
+    await next(client, 'connect')
+    const upgraded = client.io.engine.transport.name === 'websocket' ? undefined : next(client.io.engine, 'upgrade')
+    let n = 0
+    const send = (): void => {
+      client.emit('up', n)
+      if (++n < count) setImmediate(send)
+    }
+    send()
+    await Promise.all([received, heard, upgraded])
+
+    expect(down).toEqual(Array.from({ length: count }, (_, i) => i))
+    expect(up).toEqual(Array.from({ length: count }, (_, i) => i))
+    expect(client.io.engine.transport.name).toBe('websocket')
+  })
+
+  it("[CLI-21] cuts POSTs to the server's limit", async () => {
+    const server = await serve('4.8.4', { maxHttpBufferSize: 200 })
+    const got: number[] = []
+    const done = new Promise<void>((resolve) => server.io.on('connection', (socket: any) => socket.on('n', (n: number) => got.push(n) === 6 && resolve())))
+    const sizes: number[] = []
+    server.http.prependListener('request', (req) => req.method === 'POST' && sizes.push(Number(req.headers['content-length'])))
+    const client = connect(server.url, { transports: ['polling'] })
+    await next(client, 'connect')
+    for (let n = 0; n < 6; n++) client.emit('n', n, 'x'.repeat(60))
+    await done
+
+    expect(got).toEqual([0, 1, 2, 3, 4, 5])
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(200)
+  })
+
+  it('[CLI-22] closes when the heartbeat of the server stays away', async () => {
+    const http = createServer()
+    const wss = new WebSocketServer({ server: http })
+    wss.on('connection', (ws) => {
+      ws.send('0{"sid":"x","upgrades":[],"pingInterval":40,"pingTimeout":20,"maxPayload":1000}')
+      ws.on('message', () => ws.send('40{"sid":"y"}'))
+    })
+    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+    cleanups.push(() => {
+      wss.close()
+      http.close()
+      http.closeAllConnections()
+    })
+    const client = connect(`http://127.0.0.1:${(http.address() as AddressInfo).port}`, { transports: ['websocket'], reconnection: false })
+    await next(client, 'connect')
+
+    expect((await next(client, 'disconnect'))[0]).toBe('ping timeout')
+  })
+
+  it('[CLI-30] works with nothing but fetch and WebSocket', async () => {
+    setPlatform(browserPlatform)
+    cleanups.push(() => setPlatform(nodePlatform))
+    const server = await serve('tidewire')
+    server.io.on('connection', (socket: any) => socket.on('echo', (...args: any[]) => args.pop()(...args)))
+    for (const transports of [['polling'], ['websocket'], ['polling', 'websocket']]) {
+      const client = connect(server.url, { transports, reconnection: false })
+      await next(client, 'connect')
+      expect(await client.emitWithAck('echo', '汉字')).toBe('汉字')
+      expect(Buffer.from(await client.emitWithAck('echo', Uint8Array.from([1, 2]).buffer))).toEqual(Buffer.from([1, 2]))
+      client.disconnect()
+    }
+  })
+
+  it.each([
+    ['http://a.test', 'http://a.test:80', '/'],
+    ['https://a.test/admin?x=1', 'https://a.test:443', '/admin'],
+    ['ws://[::1]:3000', 'ws://[::1]:3000', '/'],
+    ['a.test:8080', 'https://a.test:8080', '/'],
+    ['/admin', 'http://page.test:81', '/admin'],
+  ])('[CLI-13] reads the URL %s', (uri, id, path) => {
+    const location = { protocol: 'http:', host: 'page.test:81', hostname: 'page.test' }
+
+    expect(parseUrl(uri, uri.startsWith('/') ? location : undefined)).toMatchObject({ id: id.replace(/^(\w+):\/\/page\.test:81$/, '$1://page.test:81'), path })
+  })
+})
