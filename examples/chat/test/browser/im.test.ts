@@ -165,15 +165,25 @@ describe.skipIf(chromium.skip !== undefined)('two windows', () => {
     for (let i = 1; i <= 120; i++) {
       await fetch(`${chat.url}/push`, {
         method: 'POST',
-        body: JSON.stringify({ type: 'n', from: 'shop', to: 'long', msgContent: `n${i}` }),
+        body: JSON.stringify({
+          type: 'n',
+          from: 'shop',
+          to: 'long',
+          msgContent: i === 120 ? `n120 ${'long '.repeat(20).trim()}` : `n${i}`,
+        }),
       })
     }
-    const expected = Array.from({ length: 120 }, (_, i) => `n${i + 1}`)
+    const expected = [
+      ...Array.from({ length: 119 }, (_, i) => `n${i + 1}`),
+      `n120 ${'long '.repeat(20).trim()}`,
+    ]
     const phone = await Window.signIn(browser, chat.url, 'bob', {
       locale: 'zh-CN',
       viewport: { width: 360, height: 640 },
     })
     onTestFinished(() => phone.context.close())
+    const badge = await phone.conversation('Long').getByTestId('unread').boundingBox()
+    expect(badge!.x + badge!.width).toBeLessThan(360)
     await phone.open('Long')
     await phone.message('n120').waitFor()
     for (let i = 0; i < 2; i++) {
