@@ -55,8 +55,7 @@ const serverDisconnects = (close: boolean): Scenario => ({
     await once(play.open(), 'disconnect')
   },
 })
-/** As recorded: between U+2028 and U+2029 nothing. */
-export const UNICODE = 'hé € 😀 \u2028 '
+const UNICODE = 'hé € 😀 \u2028'
 
 export const scenarios: Record<string, Scenario> = {
   connect: { play: async (play) => void (await connect(play)) },
