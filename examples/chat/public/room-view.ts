@@ -245,6 +245,7 @@ export class RoomView {
             { class: 'bubble' },
             !isMine && !follows && h('span', { class: 'from' }, message.from),
             message.pushType !== undefined &&
+              message.pushType !== 'text' &&
               h(
                 'span',
                 { class: 'tag', title: t('pushed', { type: message.pushType }), 'data-testid': 'push-type' },
