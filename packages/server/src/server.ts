@@ -188,7 +188,7 @@ export class Server<
 
   /** Disconnects all clients, closes the engine and the HTTP server. */
   async close(callback?: (error?: Error) => void): Promise<void> {
-    await Promise.allSettled([...this._nsps.values()].map((namespace) => namespace.adapter.close()))
+    await Promise.allSettled([...this._nsps.values()].map(async (namespace) => namespace.adapter.close()))
     this.engine?.close()
     const server = this.httpServer
     if (server === undefined) {

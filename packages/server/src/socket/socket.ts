@@ -262,7 +262,7 @@ export class Socket<
     const event = data as Event
     const ack = id === undefined ? undefined : this.#createAck(id)
     if (ack !== undefined) event.push(ack)
-    const fail = (error: unknown): void => this.#handleHandlerError(error, String(event[0]), ack)
+    const fail = (error: unknown): void => this.#handleHandlerError(error, event[0], ack)
     if (this.#anyListeners !== undefined) {
       for (const listener of this.#anyListeners.slice()) callGuarded(listener, this, event, fail)
     }

@@ -131,7 +131,7 @@ export class WebSocketTransport implements Edge, FrameHandler {
 
   handleBinary(data: Uint8Array): void {
     const bytes = data as Buffer
-    this.#dispatch(bytes.length <= COPY_BELOW_BYTES ? Buffer.from(bytes) : bytes)
+    this.#dispatch(bytes.length <= COPY_BELOW_BYTES ? copyOf(bytes) : bytes)
   }
 
   #dispatch(encoded: string | Buffer): void {
@@ -233,6 +233,13 @@ function destroyOnTimeout(this: Socket): void {
 
 function forgetLastFlush(): void {
   lastFlush = undefined
+}
+
+/** Outside Node's shared pool, of which a small slice would pin a whole slab. */
+function copyOf(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  copy.set(bytes)
+  return copy
 }
 
 function isSame(a: readonly OutgoingMessage[], b: readonly OutgoingMessage[]): boolean {
