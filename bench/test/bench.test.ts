@@ -19,7 +19,11 @@ it('runs every scenario on both servers and reports what it counted', { timeout:
     const { stdout } = await promisify(execFile)(process.execPath, [
       '--conditions=tidewire-source',
       main,
-      ...['--rounds', '1', '--seconds', '0.1', '--scale', '50', '--source', '--results', results],
+      '--rounds=1',
+      '--seconds=0.1',
+      '--scale=50',
+      '--source',
+      `--results=${results}`,
     ])
     const run = JSON.parse(readFileSync(results, 'utf8')) as Run
     expect(Object.keys(run.samples)).toEqual(Object.keys(scenarios))

@@ -8,7 +8,7 @@ const options = variant === 'websocket-only' ? { transports: ['websocket'] } : {
 const module =
   version === 'tidewire' ? await import('tidewire') : createRequire(import.meta.url)(`socket.io-${version}`)
 const io = module.Server ? new module.Server(http, options) : module(http, options)
-if (variant === 'slow-middleware') io.use((_socket, next) => setTimeout(next, 300))
+if (variant === 'slow-middleware') io.use((_socket, next) => setTimeout(() => next(), 300))
 
 for (const nsp of ['/', '/custom']) {
   io.of(nsp).on('connection', (socket) => {
