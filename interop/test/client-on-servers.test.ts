@@ -1,4 +1,4 @@
-// The matrix "our client on every server": one test per server, transport and row. One process per server serves all rows; the row
+// The matrix "our client on every server": one test per server, transport and row. One process per server and transport serves all rows; the row
 // "restart" has one of its own. What the servers do is said in ../servers/README.md.
 import { io } from '@tidewire/client'
 import type { Socket } from '@tidewire/client'
@@ -166,16 +166,17 @@ const rows: Record<string, { rule: string; says: string; run: (meeting: Meeting)
 const cells: ServerCell[] = []
 
 for (const spec of serverSpecs) {
-  describe(spec.label, () => {
-    let server: RunningServer
-    beforeAll(async () => {
-      server = await startProgram(spec)
-    })
-    afterAll(() => server?.stop())
-    afterEach(() => {
-      for (const socket of open.splice(0)) socket.disconnect()
-    })
-    for (const mode of spec.modes) {
+  for (const mode of spec.modes) {
+    // A server of its own for each mode: the client remembers what it found out about a URL.
+    describe(`${spec.label}, ${mode}`, () => {
+      let server: RunningServer
+      beforeAll(async () => {
+        server = await startProgram(spec)
+      })
+      afterAll(() => server?.stop())
+      afterEach(() => {
+        for (const socket of open.splice(0)) socket.disconnect()
+      })
       for (const [row, { rule, says, run }] of Object.entries(rows)) {
         const limitation = spec.limitations[`${mode} ${row}`]
         const declare = limitation === undefined ? it : it.fails
@@ -186,8 +187,8 @@ for (const spec of serverSpecs) {
           cell.state = 'ok'
         })
       }
-    }
-  })
+    })
+  }
 }
 
 afterAll(() =>

@@ -1,5 +1,6 @@
 """python-socketio on uvicorn with the behaviour of ../README.md. Usage: server.py <port>."""
 
+import asyncio
 import inspect
 import json
 import socket
@@ -8,6 +9,15 @@ import sys
 import socketio
 import uvicorn
 
+wait = asyncio.wait
+
+
+def wait_for_coroutines(awaitables, **options):
+    # Python 3.11 took from asyncio.wait what python-socketio 4.x lives on: that it makes tasks of coroutines.
+    return wait([asyncio.ensure_future(awaitable) for awaitable in awaitables], **options)
+
+
+asyncio.wait = wait_for_coroutines
 sio = socketio.AsyncServer(async_mode="asgi")
 
 
