@@ -60,6 +60,10 @@ describe('Engine.IO', () => {
     }))
   })
 
+  it('[EIO-13] skips a body full of empty v3 packets without using up the stack', () => {
+    expect(drain(engineV3.readStringPayload('0:'.repeat(300_000) + '2:4a'))).toEqual([{ type: 'message', data: 'a' }])
+  })
+
   it('[EIO-14] takes a length that was only told for what it is', () => {
     expect(() => drain(engineV3.readStringPayload('9007199254740991:4'))).toThrow(ProtocolError)
     const told = Buffer.from([1, 9, 9, 9, 9, 9, 9, 9, 9, 9, 0xff, 4, 1])

@@ -91,8 +91,16 @@ class StringReader implements PayloadReader {
   }
 
   next(): EnginePacket | undefined {
+    // Empty packets are skipped in a loop: a body of nothing else must not overflow the stack.
+    while (this.#offset < this.#body.length) {
+      const text = this.#read()
+      if (text !== '') return decodePacket(this.#isDialectA ? decodeUtf8(Uint8Array.from(text, (unit) => unit.charCodeAt(0))) : text)
+    }
+    return undefined
+  }
+
+  #read(): string {
     const start = this.#offset
-    if (start >= this.#body.length) return undefined
     this.#offset = this.#body.length
     // The length's digits are bounded, so that a body without a colon is refused after a constant amount of work.
     const colon = this.#body.slice(start, start + MAX_LENGTH_DIGITS).indexOf(':')
@@ -102,9 +110,7 @@ class StringReader implements PayloadReader {
     const from = start + colon + 1
     if (!Number.isInteger(length) || length < 0 || from + length > this.#body.length) throw malformedPayload(start)
     this.#offset = from + length
-    if (length === 0) return this.next()
-    const text = this.#body.slice(from, from + length)
-    return decodePacket(this.#isDialectA ? decodeUtf8(Uint8Array.from(text, (unit) => unit.charCodeAt(0))) : text)
+    return this.#body.slice(from, from + length)
   }
 }
 
