@@ -57,6 +57,8 @@ function python(version: string, requirements: readonly string[]): ServerSpec {
 }
 
 const NETTY = '2.0.3'
+const NETTY_BINARY =
+  'netty-socketio 2.0.3 does not hand on binary events of revision 4 clients: socket.io-client 4.8.4 fares the same.'
 
 export const serverSpecs: readonly ServerSpec[] = [
   ...['1.7.4', '2.5.1', '3.1.2', '4.8.4', 'tidewire'].map((version) => javascript(version)),
@@ -70,7 +72,7 @@ export const serverSpecs: readonly ServerSpec[] = [
     label: `netty-socketio ${NETTY}`,
     revision: 4,
     modes: ALL,
-    limitations: {},
+    limitations: Object.fromEntries(ALL.map((mode) => [`${mode} binary`, NETTY_BINARY])),
     command: () => {
       const jars = mavenJars(`netty-socketio-${NETTY}`, [
         `com.corundumstudio.socketio:netty-socketio:${NETTY}`,
