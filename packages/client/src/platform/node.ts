@@ -56,18 +56,28 @@ export const nodePlatform: Platform = {
       isDone = true
       done(error, error ? undefined : { status, body: answer })
     }
-    const req = (isSecure ? https : http).request(url, { ...settings, method, headers }, (res) => {
-      keepCookies(options, res.headers['set-cookie'])
-      const chunks: Buffer[] = []
-      res.on('data', (chunk: Buffer) => chunks.push(chunk))
-      res.on('end', () => finish(undefined, res.statusCode, Buffer.concat(chunks)))
-      res.on('error', finish)
-      res.on('close', () => finish(new Error('the answer was cut off')))
-    })
-    req.on('error', finish)
-    if (options.requestTimeout) req.setTimeout(options.requestTimeout, () => req.destroy(new Error('request timeout')))
-    if (options.autoUnref) req.on('socket', (socket) => socket.unref())
-    req.end(body)
+    let req: http.ClientRequest
+    const send = (more: http.RequestOptions): void => {
+      req = (isSecure ? https : http).request(url, { ...settings, ...more, method, headers }, (res) => {
+        keepCookies(options, res.headers['set-cookie'])
+        const chunks: Buffer[] = []
+        res.on('data', (chunk: Buffer) => chunks.push(chunk))
+        res.on('end', () => finish(undefined, res.statusCode, Buffer.concat(chunks)))
+        res.on('error', finish)
+        res.on('close', () => finish(new Error('the answer was cut off')))
+      })
+      req.on('error', (error: NodeJS.ErrnoException) => {
+        // A kept connection that the server closed as it was taken again (netty-socketio closes all it promised to keep): once more, on
+        // a connection of its own. A fresh one that fails is final, so nothing is sent a third time.
+        const isStale = req.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+        if (isStale && !isDone) send({ agent: false })
+        else finish(error)
+      })
+      if (options.requestTimeout) req.setTimeout(options.requestTimeout, () => req.destroy(new Error('request timeout')))
+      if (options.autoUnref) req.on('socket', (socket) => socket.unref())
+      req.end(body)
+    }
+    send({})
     return {
       abort() {
         isDone = true
