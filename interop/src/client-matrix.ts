@@ -16,15 +16,8 @@ export const TRANSPORTS = {
 } as const
 export type TransportMode = keyof typeof TRANSPORTS
 
-/** Cells that cannot be green because of the client itself: `label mode row` and the reason, shown in the table. */
-const LIMITATIONS: Readonly<Record<string, string>> = Object.fromEntries(
-  ['0.8.3', '1.0.0', '2.1.2'].flatMap((version) =>
-    ['websocket', 'upgrade'].map((mode) => [
-      `Java ${version} ${mode} restart`,
-      'The Java client takes no notice of a WebSocket close frame: it reconnects when its heartbeat times out, 45 s later; so it does on socket.io 4.8.4.',
-    ]),
-  ),
-)
+/** Cells that cannot be green because of the client itself: `label mode row` and the reason, shown in the table. None today. */
+const LIMITATIONS: Readonly<Record<string, string>> = {}
 /** Cells where the client itself loses a race now and then (it does so on the official server too): one success of several proves them. */
 const RACES: Readonly<Record<string, string>> = Object.fromEntries(
   ['4.6.1', '5.18.1'].map((version) => [

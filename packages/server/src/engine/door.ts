@@ -16,7 +16,7 @@ export interface Edge {
    */
   deliver(batch: readonly OutgoingMessage[]): void
   /** Answers what is parked with a close packet, or sends a close frame. `handleClosed` follows once, unless it was called before. */
-  close(options?: { discard?: boolean; code?: number; reason?: string }): void
+  close(options?: { discard?: boolean; code?: number; reason?: string; isShutdown?: boolean }): void
   /** The owner has moved to another edge: release what is parked with a noop and forget the owner. */
   detach(): void
 }

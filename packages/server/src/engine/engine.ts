@@ -351,6 +351,7 @@ export class Engine extends EventEmitter {
         head: answer + '\r\n',
         supportsBinary: !req._query!['b64'],
         maxPayloadBytes: this.opts.maxHttpBufferSize,
+        userAgent: req.headers['user-agent'],
       })
     }
     if (verdict.kind === 'upgrade') {

@@ -331,7 +331,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     const probe = this.#probe
     this.#probe = undefined
     probe?.close({ discard: true })
-    edge?.close(reason === 'server shutting down' ? {} : { discard: reason === 'ping timeout' || isSlowConsumer(description), ...closeFrameOf(description) })
+    edge?.close(reason === 'server shutting down' ? { isShutdown: true } : { discard: reason === 'ping timeout' || isSlowConsumer(description), ...closeFrameOf(description) })
     this.#outbox = []
     this.#outboxBytes = 0
     const { handler } = this

@@ -37,13 +37,19 @@ export class WebSocketTransport implements Edge, FrameHandler {
   #head: Buffer | undefined
   #isClosing = false
   #hasReported = false
+  /**
+   * compat: OkHttp, under the Java clients, takes no notice of a close frame; at a shutdown they would find out with their next
+   * heartbeat, up to 45 s later. The end of the connection alone they notice at once, and reconnect.
+   */
+  readonly #ignoresCloseFrames: boolean
   #isCloseFrameSent = false
   #flushing = 0
 
-  constructor(socket: Socket, session: Session, options: { head: string; supportsBinary: boolean; maxPayloadBytes: number }) {
+  constructor(socket: Socket, session: Session, options: { head: string; supportsBinary: boolean; maxPayloadBytes: number; userAgent: string | undefined }) {
     this.#socket = socket
     this.#session = session
     this.supportsBinary = options.supportsBinary
+    this.#ignoresCloseFrames = options.userAgent?.startsWith('okhttp/') === true
     this.#head = Buffer.from(options.head, 'latin1')
     this.#decoder = new FrameDecoder(this, {
       role: 'server',
@@ -172,8 +178,17 @@ export class WebSocketTransport implements Edge, FrameHandler {
     this.#report('transport error', error)
   }
 
-  close(options?: { discard?: boolean; code?: number; reason?: string }): void {
+  close(options?: { discard?: boolean; code?: number; reason?: string; isShutdown?: boolean }): void {
     this.#hasReported = true
+    if (options?.isShutdown === true && this.#ignoresCloseFrames && !this.#isCloseFrameSent) {
+      this.#isCloseFrameSent = true
+      this.#isClosing = true
+      this.#decoder.stop()
+      if (this.#head !== undefined) this.#socket.write(this.#head)
+      this.#socket.end()
+      this.#socket.setTimeout(CLOSE_TIMEOUT_MS, destroyOnTimeout)
+      return
+    }
     if (options?.discard === true && !this.writable) {
       this.#isClosing = true
       this.#socket.destroy()
