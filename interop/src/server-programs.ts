@@ -42,12 +42,19 @@ function javascript(version: string, variant?: 'websocket-only' | 'slow-middlewa
   }
 }
 
+const PYTHON_4_WEBSOCKET: ServerSpec['limitations'] = Object.fromEntries(
+  ['connect', 'namespace', 'event', 'ack', 'binary', 'room', 'server disconnect', 'restart'].map((row) => [
+    `websocket ${row}`,
+    'An ASGI host refuses every WebSocket with a bare 403, so the client cannot tell an unsupported revision from a ban, and takes it as final (CLI-3). Polling first, or `protocolVersion: 3`, helps.',
+  ]),
+)
+
 function python(version: string, requirements: readonly string[]): ServerSpec {
   return {
     label: `python-socketio ${version}`,
     revision: version < '5' ? 3 : 4,
     modes: ALL,
-    limitations: {},
+    limitations: version < '5' ? PYTHON_4_WEBSOCKET : {},
     command: () => [
       pythonVenv(`server-${version}`, [`python-socketio==${version}`, ...requirements, ...HOST]),
       `${programs}/python/server.py`,

@@ -29,9 +29,8 @@ export function isUnaskedConnect(message: unknown): boolean {
 
 /** A refusal after which asking for revision 3 helps: servers of revision 3 that check the number (python-engineio 3.x). */
 export function isRevisionRefused(status: unknown, text: unknown): boolean {
-  // The body is out of sight on a WebSocket: a plain 400 is then taken for it, and 403, which is all an ASGI server can say there.
-  if (status === 403) return typeof text !== 'string'
   if (status !== 400) return false
+  // The body is out of sight on a WebSocket: a plain 400 is then taken for it.
   return typeof text !== 'string' || /"code"\s*:\s*5\b|unsupported (protocol )?version/i.test(text)
 }
 
