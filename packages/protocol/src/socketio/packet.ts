@@ -44,7 +44,7 @@ export function isDataValid(type: PacketType, data: unknown, revision: SocketRev
     case PacketType.DISCONNECT:
       return data === undefined
     case PacketType.CONNECT_ERROR:
-      return revision === 4 || typeof data === 'string' || isObject(data)
+      return typeof data === 'string' || isObject(data) || (revision === 4 && typeof data === 'object')
     case PacketType.EVENT:
     case PacketType.BINARY_EVENT: {
       if (!Array.isArray(data)) return false
