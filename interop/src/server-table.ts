@@ -20,8 +20,9 @@ export function writeServerTable(
   rows: readonly string[],
   cells: readonly ServerCell[],
   expected: number,
+  leftOut: readonly string[],
 ): void {
-  const table = render(rows, cells)
+  const table = render(rows, cells, leftOut)
   mkdirSync(join(root, 'artifacts'), { recursive: true })
   writeFileSync(join(root, 'artifacts/compat-servers.md'), table)
   const isWhole = cells.length === expected && cells.every((cell) => cell.state !== 'failed')
@@ -29,7 +30,7 @@ export function writeServerTable(
     writeFileSync(join(root, 'docs/compatibility-servers.md'), table)
 }
 
-function render(rows: readonly string[], cells: readonly ServerCell[]): string {
+function render(rows: readonly string[], cells: readonly ServerCell[], leftOut: readonly string[]): string {
   const notes: string[] = []
   const mark = (state: string | undefined): string => {
     if (state === undefined) return 'not run'
@@ -59,5 +60,6 @@ function render(rows: readonly string[], cells: readonly ServerCell[]): string {
     '',
     ...notes.map((note, index) => `(${index + 1}) ${note}`),
     ...(notes.length > 0 ? [''] : []),
+    ...leftOut.flatMap((reason) => [`Not tested: ${reason}`, '']),
   ].join('\n')
 }

@@ -196,6 +196,7 @@ afterAll(() =>
     Object.keys(rows),
     cells,
     serverSpecs.reduce((sum, spec) => sum + spec.modes.length, 0) * Object.keys(rows).length,
+    serverSpecs.flatMap(({ leftOut }) => leftOut ?? []),
   ),
 )
 
