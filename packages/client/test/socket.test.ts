@@ -231,3 +231,24 @@ describe('transports', () => {
     expect(parseUrl(uri, uri.startsWith('/') ? location : undefined)).toMatchObject({ id: id.replace(/^(\w+):\/\/page\.test:81$/, '$1://page.test:81'), path })
   })
 })
+
+describe('pages', () => {
+  it('[CLI-22] notices at once that the browser is offline', async () => {
+    const page = new EventTarget()
+    const globals = globalThis as any
+    globals.addEventListener = page.addEventListener.bind(page)
+    globals.removeEventListener = page.removeEventListener.bind(page)
+    cleanups.push(() => {
+      delete globals.addEventListener
+      delete globals.removeEventListener
+    })
+    const server = await serve('tidewire')
+    const client = connect(server.url, { transports: ['websocket'] })
+    await next(client, 'connect')
+    const gone = next(client, 'disconnect')
+    page.dispatchEvent(new Event('offline'))
+
+    expect(await gone).toEqual(['transport close', { description: 'network connection lost' }])
+    await next(client, 'connect')
+  })
+})

@@ -56,6 +56,8 @@ export class EngineClient extends Emitter {
   #inFlight = 0
   #mustCloseWhenDrained = false
   readonly #unload = (): void => this.#end('transport close')
+  /** The network is gone: no need to wait for the heartbeat. */
+  readonly #offline = (): void => this.#end('transport close', { description: 'network connection lost' })
 
   constructor(url: ServerUrl, options: EngineClientOptions) {
     super()
@@ -72,9 +74,16 @@ export class EngineClient extends Emitter {
     const known = pinned === undefined || pinned === 'auto' ? recallRevision(url.id) : pinned
     this.revision = known ?? 4
     this.#isCertain = pinned === 3 || pinned === 4
-    const addEventListener = (globalThis as any).addEventListener
-    if (options.closeOnBeforeunload && typeof addEventListener === 'function') addEventListener('beforeunload', this.#unload)
+    this.#listen('addEventListener')
     setTimeout(() => this.#openNext())
+  }
+
+  /** Events of the page, where there is one. */
+  #listen(method: 'addEventListener' | 'removeEventListener'): void {
+    const page = globalThis as any
+    if (typeof page[method] !== 'function') return
+    page[method]('offline', this.#offline)
+    if (this.#options.closeOnBeforeunload) page[method]('beforeunload', this.#unload)
   }
 
   // ---- opening
@@ -375,8 +384,7 @@ export class EngineClient extends Emitter {
     this.readyState = 'closed'
     clearTimeout(this.#heartbeat)
     clearTimeout(this.#grace)
-    const removeEventListener = (globalThis as any).removeEventListener
-    if (this.#options.closeOnBeforeunload && typeof removeEventListener === 'function') removeEventListener('beforeunload', this.#unload)
+    this.#listen('removeEventListener')
     this.#probe?.close()
     this.#probe = undefined
     if (this.transport !== undefined) {
