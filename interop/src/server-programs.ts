@@ -12,8 +12,10 @@ export interface ServerSpec {
   revision: 3 | 4
   /** The transport modes it can be reached by. */
   modes: readonly ('polling' | 'websocket' | 'upgrade')[]
-  /** Why a mode it offers is left out. */
+  /** What is not asked of it, and why. */
   leftOut?: string
+  /** A client may find the session gone before it has read that it was disconnected. */
+  mayCutOff?: boolean
   /** Cells that cannot be green because of the server itself: `mode row` and the reason. */
   limitations: Readonly<Record<string, string>>
   /** The program, to be followed by the port and `args`. */
@@ -56,6 +58,13 @@ function python(version: string, requirements: readonly string[]): ServerSpec {
     label: `python-socketio ${version}`,
     revision: version < '5' ? 3 : 4,
     modes: ALL,
+    ...(version < '5'
+      ? {
+          mayCutOff: true,
+          leftOut:
+            'the reason of a disconnection by python-socketio 4.6.1: the server ends the session with it, and a poll that comes later is refused, so that the client says "transport error"; socket.io-client 2.5.0 says so more often.',
+        }
+      : {}),
     limitations: version < '5' ? PYTHON_4_WEBSOCKET : {},
     command: () => [
       pythonVenv(`server-${version}`, [`python-socketio==${version}`, ...requirements, ...HOST]),
