@@ -146,6 +146,9 @@ describe('negotiation', () => {
     expect(isRevisionRefused(400, '{"code":5,"message":"Unsupported protocol version"}')).toBe(true)
     expect(isRevisionRefused(400, '{"code":1,"message":"Session ID unknown"}')).toBe(false)
     expect(isRevisionRefused(403, undefined)).toBe(false)
+    expect(isRevisionRefused(403, 'not you')).toBe(false)
+    expect(isRevisionRefused(403, '')).toBe(true)
+    expect(isRevisionRefused(400, undefined)).toBe(true)
   })
 
   it('[CLI-13] shares one connection between the namespaces of a server', async () => {

@@ -27,11 +27,13 @@ export function isUnaskedConnect(message: unknown): boolean {
   return typeof message === 'string' && (message === '0' || message.startsWith('4')) && !message.startsWith('4{')
 }
 
-/** A refusal after which asking for revision 3 helps: servers of revision 3 that check the number (python-engineio 3.x). */
+/**
+ * A refusal after which asking for revision 3 helps: servers of revision 3 that check the number (python-engineio 3.x). They say so in
+ * the body, but an ASGI host makes a bare 403 of it on WebSocket.
+ */
 export function isRevisionRefused(status: unknown, text: unknown): boolean {
-  if (status !== 400) return false
-  // The body is out of sight on a WebSocket: a plain 400 is then taken for it.
-  return typeof text !== 'string' || /"code"\s*:\s*5\b|unsupported (protocol )?version/i.test(text)
+  if (text === undefined || text === '') return status === 400 || (status === 403 && text === '')
+  return status === 400 && /"code"\s*:\s*5\b|unsupported (protocol )?version/i.test(String(text))
 }
 
 /** A refusal that says: not over this transport. */

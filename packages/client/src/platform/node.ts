@@ -9,6 +9,8 @@ import type { EngineClientOptions } from '../options.ts'
 import type { Platform } from './platform.ts'
 
 const TLS_OPTIONS = ['pfx', 'key', 'passphrase', 'cert', 'ca', 'ciphers', 'rejectUnauthorized'] as const
+/** What is read of an answer that refuses a WebSocket. */
+const MAX_REFUSAL_CHARS = 2_000
 /** How long a closing WebSocket waits for the server's close frame. */
 const CLOSE_TIMEOUT_MS = 2_000
 
@@ -111,8 +113,16 @@ export const nodePlatform: Platform = {
     const req = (isSecure ? https : http).request(target, { ...settings, headers })
     req.on('error', (error) => finish(() => events.error(error)))
     req.on('response', (res) => {
-      res.resume()
-      finish(() => events.error(new Error(`Unexpected server response: ${res.statusCode}`), res.statusCode))
+      let body = ''
+      res.setEncoding('utf8').on('data', (chunk: string) => {
+        if (body.length < MAX_REFUSAL_CHARS) body += chunk
+      })
+      const report = (): void => {
+        finish(() => events.error(new Error(`Unexpected server response: ${res.statusCode}`), res.statusCode, body))
+        req.destroy()
+      }
+      res.on('end', report)
+      res.on('error', report)
     })
     req.on('upgrade', (res, upgraded: Socket, head: Buffer) => {
       socket = upgraded

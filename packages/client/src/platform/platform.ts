@@ -21,7 +21,8 @@ export interface WebSocketEvents {
   open(): void
   message(data: string | Uint8Array): void
   close(code: number, reason: string): void
-  error(error: unknown, status?: number): void
+  /** `status` and `body` where the runtime shows what the server answered instead of 101. */
+  error(error: unknown, status?: number, body?: string): void
 }
 
 export interface Platform {

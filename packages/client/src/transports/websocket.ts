@@ -38,7 +38,8 @@ export class WebSocketTransport implements Transport {
         },
         message: (data) => this.#read(data),
         close: (code, reason) => this.#finish(code, reason),
-        error: (error, status) => this.#fail(new TransportError('websocket error', error, status === undefined ? error : { status })),
+        error: (error, status, responseText) =>
+          this.#fail(new TransportError('websocket error', error, status === undefined ? error : { status, responseText })),
       })
     } catch (error) {
       setTimeout(() => this.#fail(new TransportError('websocket error', error)))
