@@ -46,13 +46,6 @@ function javascript(version: string, variant?: 'websocket-only' | 'slow-middlewa
   }
 }
 
-const PYTHON_4_WEBSOCKET: ServerSpec['limitations'] = Object.fromEntries(
-  ['connect', 'namespace', 'event', 'ack', 'binary', 'room', 'server disconnect', 'restart'].map((row) => [
-    `websocket ${row}`,
-    'An ASGI host refuses every WebSocket with a bare 403, so the client cannot tell an unsupported revision from a ban, and takes it as final (CLI-3). Polling first, or `protocolVersion: 3`, helps.',
-  ]),
-)
-
 function python(version: string, requirements: readonly string[]): ServerSpec {
   return {
     label: `python-socketio ${version}`,
@@ -65,7 +58,7 @@ function python(version: string, requirements: readonly string[]): ServerSpec {
             'the reason of a disconnection by python-socketio 4.6.1: the server ends the session with it, and a poll that comes later is refused, so that the client says "transport error"; socket.io-client 2.5.0 says so more often.',
         }
       : {}),
-    limitations: version < '5' ? PYTHON_4_WEBSOCKET : {},
+    limitations: {},
     command: () => [
       pythonVenv(`server-${version}`, [`python-socketio==${version}`, ...requirements, ...HOST]),
       `${programs}/python/server.py`,

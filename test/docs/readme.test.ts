@@ -66,6 +66,15 @@ it.each(['README.md', 'README.zh-CN.md'])('%s: its server and client run and pri
   expect({ code, lines: lines.toSorted() }).toEqual({ code: 0, lines: ['hello', 'sent'] })
 })
 
+it('examples/hello is the code of the README', () => {
+  const blocks = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/```js\n([\s\S]*?)```/g)].map((match) => match[1]!)
+  const withoutComments = (code: string) => code.replace(/^\/\/.*\n/gm, '')
+
+  const examples = ['server.mjs', 'client.mjs'].map((file) => readFileSync(join(root, 'examples/hello', file), 'utf8'))
+
+  expect(examples.map(withoutComments)).toEqual(blocks.map(withoutComments))
+})
+
 it('both READMEs hold the same code and the same versions', () => {
   const facts = (file: string) => {
     const text = readFileSync(join(root, file), 'utf8')
