@@ -15,8 +15,8 @@ export interface SocketPacketEncoderOptions {
 /**
  * First element the text (without the Engine.IO digit), then the attachments in order. EVENT and ACK with binary become types
  * 5 and 6. Does not change `packet`.
- * @throws ProtocolError TW_ERR_DEPTH when data nests deeper than `maxDepth`, TW_ERR_ATTACHMENTS above `maxAttachments` (no limit by
- * default), TW_ERR_SOCKET_PACKET when it cannot be written as JSON (circular, BigInt).
+ * @throws ProtocolError TW_ERR_DEPTH when data nests deeper than `maxDepth` or is circular, TW_ERR_ATTACHMENTS above `maxAttachments` (no limit by
+ * default), TW_ERR_SOCKET_PACKET when it cannot be written as JSON (BigInt, a `toJSON` that throws).
  */
 export function encodeSocketPacket(
   packet: SocketPacket,

@@ -76,6 +76,13 @@ for (const { key, codec, revision } of NORMS) {
       },
     )
 
+    it.each(decodePacket.filter(({ wire }: any) => isDifferent(revision, wire)).map((entry: any): [string, any] => [JSON.stringify(entry.wire), entry]))(
+      '[EIO-2] refuses the packet %s, which the official parser hands up without a type',
+      (...[_name, { wire }]: any[]) => {
+        expect(() => codec.decodePacket(fromWire(wire))).toThrow(ProtocolError)
+      },
+    )
+
     const isTypedList = ({ packets: list }: any): boolean => list.every((packet: any) => isTyped({ packet }))
     it.each(payloads.filter((entry: any) => isTypedList(entry) && entry.string.t !== undefined).map((entry: any): [string, any] => [entry.name, entry]))(
       '[EIO-5, EIO-6, EIO-7] encodes and decodes the payload "%s"',
