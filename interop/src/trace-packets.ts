@@ -108,8 +108,17 @@ function payload(text: string, revision: 3 | 4): string[] {
   return packets
 }
 
-/** Ids become `*`; long packets are cut as the recordings are. */
+/** Offsets of the official server in memory (`Q86tBu5.1`) and of ours (`Xy_9.1f`). */
+const OFFSET = String.raw`"(?:Q86[\w-]{4}(?:\.\d+)?|[\w-]{4}\.[0-9a-z]+)"`
+const TRAILING_OFFSET = new RegExp(`,${OFFSET}\\]$`)
+const SHOWN_OFFSET = new RegExp(`"offset":${OFFSET}`)
+
+/** Ids and offsets become `*`; long packets are cut as the recordings are. */
 function normalize(packet: string): string {
-  const text = packet.replace(/"sid":"[^"]+"/, '"sid":"*"')
+  const text = packet
+    .replace(/"sid":"[^"]+"/, '"sid":"*"')
+    .replace(/"pid":"[^"]{20,}"/, '"pid":"*"')
+    .replace(SHOWN_OFFSET, '"offset":"*"')
+    .replace(TRAILING_OFFSET, ',"*"]')
   return text.length > 500 ? `${text.slice(0, 400)}…` : text
 }

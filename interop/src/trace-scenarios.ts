@@ -10,8 +10,9 @@ export interface AnyClient {
   once(event: string, listener: (...args: any[]) => void): unknown
   emit(event: string, ...args: unknown[]): unknown
   disconnect(): unknown
+  connect(): unknown
   timeout(ms: number): AnyClient
-  io: { socket(nsp: string): AnyClient; engine: { write(data: string): unknown } }
+  io: { socket(nsp: string): AnyClient; engine: { write(data: string): unknown; close(): unknown } }
 }
 
 export interface Play {
@@ -169,6 +170,56 @@ export const scenarios: Record<string, Scenario> = {
   },
   'disconnect-by-server-namespace': serverDisconnects(false),
   'disconnect-by-server-close': serverDisconnects(true),
+  recovery: {
+    serve: (io) =>
+      io.on('connection', (socket) => {
+        if (socket.recovered) return
+        void socket.join('r1')
+        void delay(40).then(() => socket.emit('hi', 'first'))
+        socket.on('disconnect', () => {
+          io.to('r1').emit('missed', 1)
+          io.to('r1').emit('missed', Buffer.from([1, 2]))
+        })
+      }),
+    play: async (play) => {
+      const client = await connect(play, '', { reconnection: true, reconnectionDelay: 100 })
+      await once(client, 'hi')
+      // The client parks its poll after it has handed the event over.
+      await delay(60)
+      const back = once(client, 'connect')
+      client.io.engine.close()
+      await back
+    },
+  },
+  'recovery-refused-unknown-pid': {
+    play: async (play) => {
+      const client = play.open('', { autoConnect: false })
+      Object.assign(client, { _pid: 'nope', _lastOffset: 'nope' })
+      client.connect()
+      await once(client, 'connect')
+    },
+  },
+  'recovery-emit-shapes': {
+    serve: (io) =>
+      io.on('connection', (socket) => {
+        void socket.join('r')
+        socket.emit('plain', 'a')
+        socket.emit('with-ack', 'b', () => undefined)
+        socket.volatile.emit('volatile', 'c')
+        io.to('r').emit('room', 'd')
+        io.emit('all', 'e')
+        socket.emit('bin', Buffer.from([5]))
+        io.timeout(1000).emit('broadcast-ack', 'f', () => undefined)
+        socket.emit('numbers', 1, 2)
+      }),
+    play: async (play) => {
+      const client = play.open()
+      for (const event of ['with-ack', 'broadcast-ack']) {
+        client.on(event, (_text: string, answer: (text: string) => void) => answer('r'))
+      }
+      await once(client, 'numbers')
+    },
+  },
   'server-close': {
     play: async (play) => {
       const client = await connect(play)

@@ -23,9 +23,6 @@ const require = createRequire(import.meta.url)
 
 /** Scenarios that are not played, by name. */
 const NOT_PLAYED: Record<string, string> = {
-  recovery: 'connection state recovery is not built yet',
-  'recovery-refused-unknown-pid': 'connection state recovery is not built yet',
-  'recovery-emit-shapes': 'connection state recovery is not built yet',
   retries: 'about the client: the server only sees events',
   'retries-exhausted': 'about the client: the server only sees events',
   'connect-timeout': 'about time alone: tested in packages/server',
@@ -67,20 +64,15 @@ const DIFFERENCES: Difference[] = [
     }),
   },
   {
-    because:
-      'a poll that is held when the client says goodbye is answered with a close packet, not with a noop',
-    scenarios: [
-      'disconnect-by-client',
-      'disconnect-by-server-namespace',
-      'namespace-middleware-refusal',
-      'namespace-unknown',
-    ],
-    holds: (version, mode, scenario) =>
-      mode === 'polling' && (version >= '3' || scenario === 'disconnect-by-client'),
-    change: (recorded) =>
-      recorded['polling c>s']?.at(-1) === '1'
-        ? { ...recorded, 'polling s>c': [...recorded['polling s>c']!, '1'] }
-        : recorded,
+    because: 'a client that asks for its session in vain is told why (SIO-77)',
+    scenarios: ['recovery-refused-unknown-pid'],
+    holds: () => true,
+    change: (recorded) => ({
+      ...recorded,
+      'ws1 s>c': recorded['ws1 s>c']!.map((packet) =>
+        packet.startsWith('40') ? packet.replace('}', ',"recoveryFailure":"session unknown"}') : packet,
+      ),
+    }),
   },
 ]
 

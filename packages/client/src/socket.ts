@@ -58,7 +58,10 @@ export class Socket<
   readonly nsp: string
   id: string | undefined
   connected = false
+  /** True after a reconnection that gave the session back: nothing was missed. */
   recovered = false
+  /** Why the server did not give it back (tidewire servers say so): "session unknown", "invalid offset" or "events lost". */
+  recoveryFailure: string | undefined
   auth: SocketOptions['auth']
   receiveBuffer: any[][] = []
   sendBuffer: SocketPacket[] = []
@@ -149,6 +152,8 @@ export class Socket<
     const engineId = this.io.engine.id!
     this.id = sid ?? (this.nsp === '/' ? engineId : `${this.nsp}#${engineId}`)
     this.recovered = pid !== undefined && this._pid === pid
+    // An offset belongs to the session in which it was received.
+    if (!this.recovered) this._lastOffset = undefined
     this._pid = pid
     this.connected = true
     this.#emitBuffered()
@@ -304,7 +309,8 @@ export class Socket<
   #handleConnectPacket({ data }: SocketPacket): void {
     // A 2.x server may confirm "/" twice; the second says nothing new.
     if (this.connected) return
-    const { sid, pid } = (data ?? {}) as { sid?: string; pid?: string }
+    const { sid, pid, recoveryFailure } = (data ?? {}) as { sid?: string; pid?: string; recoveryFailure?: string }
+    this.recoveryFailure = recoveryFailure
     this.#handleConnect(sid, pid)
   }
 

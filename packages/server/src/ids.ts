@@ -23,3 +23,8 @@ export const incarnation: string = randomText(3)
 export function createId(): string {
   return incarnation + randomText(RANDOM_BYTES)
 }
+
+/** What a client shows to get its session back: 24 characters, 20 of them random. */
+export function createSecret(): string {
+  return incarnation + randomText(RANDOM_BYTES) + randomText(3)
+}

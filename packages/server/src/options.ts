@@ -4,6 +4,7 @@ import type { Adapter } from './adapter/adapter.ts'
 import type { Parser } from './codec.ts'
 import type { AttachOptions, EngineOptions } from './engine/engine-options.ts'
 import type { Namespace } from './namespace/namespace.ts'
+import type { RecoveryOptions } from './recovery/session-aware-adapter.ts'
 import type { HandlerErrorHook } from './socket/handler-errors.ts'
 
 export type AdapterConstructor = (new (nsp: any) => Adapter) | ((nsp: Namespace<any, any, any, any>) => Adapter)
@@ -19,8 +20,8 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
   parser?: Parser
   /** Milliseconds a client may take to join a namespace. Default 45000. */
   connectTimeout?: number
-  /** Accepted and not yet acted upon. */
-  connectionStateRecovery?: { maxDisconnectionDuration?: number; skipMiddlewares?: boolean }
+  /** Clients of 4.6 and newer that lose their connection get their id, rooms, data and missed events back. Default: off. */
+  connectionStateRecovery?: RecoveryOptions
   /** Remove dynamic namespaces when their last socket leaves. Default false. */
   cleanupEmptyChildNamespaces?: boolean
   /** Gets what user handlers throw or reject with. Default: one line and the stack on stderr. */

@@ -21,6 +21,7 @@ import { ParentNamespace } from './namespace/parent-namespace.ts'
 import type { NamespaceMatcher } from './namespace/parent-namespace.ts'
 import { DEFAULTS, warnOfUnknownOptions } from './options.ts'
 import type { AdapterConstructor, ServerOptions } from './options.ts'
+import { SessionAwareAdapter } from './recovery/session-aware-adapter.ts'
 import { reportHandlerError } from './socket/handler-errors.ts'
 import type { HandlerErrorContext } from './socket/handler-errors.ts'
 import type { Socket } from './socket/socket.ts'
@@ -77,7 +78,7 @@ export class Server<
     this.#path = normalizePath(this.opts.path ?? DEFAULTS.path)
     this.#serveClient = this.opts.serveClient ?? true
     this.#connectTimeout = this.opts.connectTimeout ?? DEFAULTS.connectTimeout
-    this.#adapter = this.opts.adapter ?? Adapter
+    this.#adapter = this.opts.adapter ?? (this.opts.connectionStateRecovery ? SessionAwareAdapter : Adapter)
     this.codec = parser === undefined ? createJsonCodec({ maxAttachments, maxDepth }) : createParserCodec(parser)
     this.cleansUpChildren = this.opts.cleanupEmptyChildNamespaces ?? false
     this.maxWaitingBytes = (this.opts.maxHttpBufferSize ?? 1e6) * (maxAttachments + 1)

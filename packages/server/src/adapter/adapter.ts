@@ -4,7 +4,9 @@
 import type { SocketPacket } from '@tidewire/protocol'
 import { EventEmitter } from 'node:events'
 import { EncodedPacket } from '../broadcast/encoded.ts'
+import { createSecret } from '../ids.ts'
 import type { Namespace } from '../namespace/namespace.ts'
+import type { PersistedSession, RecoveryFailure, RestoredSession } from '../recovery/session-aware-adapter.ts'
 import type { Socket } from '../socket/socket.ts'
 
 export type SocketId = string
@@ -27,6 +29,7 @@ export interface BroadcastOptions {
 }
 
 type AnySocket = Socket<any, any, any, any>
+type MaybePromise<T> = T | Promise<T>
 
 export class Adapter extends EventEmitter {
   readonly nsp: Namespace<any, any, any, any>
@@ -84,10 +87,14 @@ export class Adapter extends EventEmitter {
 
   broadcast(packet: SocketPacket, options: BroadcastOptions): void {
     packet.nsp = this.nsp.name
-    const encoded = new EncodedPacket(packet, this.nsp.server.codec)
+    this.deliver(new EncodedPacket(packet, this.nsp.server.codec), options)
+  }
+
+  /** Writes to the selected sockets of this node. */
+  protected deliver(encoded: EncodedPacket, options: BroadcastOptions): void {
     const { flags } = options
     this.#forEach(options, (socket) => {
-      socket.notifyOutgoingListeners(packet)
+      socket.notifyOutgoingListeners(encoded.packet)
       socket.client.write(encoded, flags)
     })
   }
@@ -150,9 +157,37 @@ export class Adapter extends EventEmitter {
     if (typeof ack === 'function') (ack as (error: null, responses: unknown[]) => void)(null, [])
   }
 
-  persistSession(_session: unknown): void {}
-  restoreSession(_pid: string, _offset: string): Promise<unknown> {
-    return Promise.resolve(null)
+  // ---- connection state recovery: the official adapters have the first two methods, ours all (recovery/session-aware-adapter)
+
+  /** A socket that may come back has lost its connection. */
+  persistSession(_session: PersistedSession): void {}
+
+  /** The session with that secret and what was missed after `offset`; otherwise nothing, or the reason. */
+  restoreSession(_pid: string, _offset: string | undefined): MaybePromise<RestoredSession | RecoveryFailure | null | undefined> {
+    return null
+  }
+
+  /** A socket is let in; gives the secret that it may come back with. */
+  openSession(_socket: AnySocket): string {
+    return createSecret()
+  }
+
+  /** `socket` takes a restored session over; false when it is no longer there. */
+  resumeSession(_pid: string, _socket: AnySocket): boolean {
+    return true
+  }
+
+  /** The socket has left for good. */
+  endSession(_pid: string): void {}
+
+  /** Sessions of clients that are away: a namespace with some is not empty. */
+  get pendingSessions(): number {
+    return 0
+  }
+
+  /** A packet for one socket that is not in its room yet, or not through the adapter. */
+  stamp(packet: SocketPacket): EncodedPacket {
+    return new EncodedPacket(packet, this.nsp.server.codec)
   }
 
   /** Each selected socket once: members of any of the rooms (of the namespace, when none is named) that are in none of `except`. */

@@ -7,12 +7,21 @@ import { OutgoingMessage } from '../engine/outgoing-message.ts'
 export class EncodedPacket {
   readonly packet: SocketPacket
   readonly #codec: Codec
+  readonly #offset: string | undefined
   #revision4: OutgoingMessage[] | undefined
   #revision5: OutgoingMessage[] | undefined
 
-  constructor(packet: SocketPacket, codec: Codec) {
+  /** `offset` travels as last argument to those who can recover with it: revision 5. */
+  constructor(packet: SocketPacket, codec: Codec, offset?: string) {
     this.packet = packet
     this.#codec = codec
+    this.#offset = offset
+  }
+
+  /** The data as a client of that revision gets it. */
+  dataOf(revision: SocketRevision): unknown {
+    const { data } = this.packet
+    return this.#offset === undefined || revision === 4 ? data : [...(data as unknown[]), this.#offset]
   }
 
   /** The text and its attachments. @throws ProtocolError when the data cannot be encoded. */
@@ -21,6 +30,8 @@ export class EncodedPacket {
   }
 
   #encode(revision: SocketRevision): OutgoingMessage[] {
-    return this.#codec.encode(this.packet, revision).map((chunk) => new OutgoingMessage(chunk))
+    const { packet } = this
+    const data = this.dataOf(revision)
+    return this.#codec.encode(data === packet.data ? packet : { ...packet, data }, revision).map((chunk) => new OutgoingMessage(chunk))
   }
 }

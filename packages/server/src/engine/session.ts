@@ -203,7 +203,10 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
         return
       case 'close':
         // Over WebSocket the close frame says it; a packet means nothing there (spec: EIO-74).
-        if (edge.name === 'polling') this.#end('transport close')
+        if (edge.name !== 'polling') return
+        // A poll that is held is answered with a noop, as the official server does.
+        edge.detach()
+        this.#end('transport close')
     }
   }
 

@@ -7,6 +7,8 @@ import type { RemoteSocket } from '../broadcast/operator.ts'
 import type { Connection } from '../connection.ts'
 import { LazyEmitter } from '../events/lazy-emitter.ts'
 import type { DefaultEventsMap, EventNames, EventParams, EventsMap, TypedEmitter, WithResponses } from '../events/types.ts'
+import { SessionAwareAdapter } from '../recovery/session-aware-adapter.ts'
+import type { RecoveryFailure, RestoredSession } from '../recovery/session-aware-adapter.ts'
 import type { Server } from '../server.ts'
 import { callGuarded } from '../socket/handler-errors.ts'
 import { Socket } from '../socket/socket.ts'
@@ -81,20 +83,47 @@ export class Namespace<
 
   /** A connection asks for this namespace: runs the middlewares, then lets it in or refuses it. */
   admit(client: Connection, auth: Record<string, unknown>): void {
-    const socket = new Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>(this, client, auth)
-    this.#run(socket, (error) => {
+    const { connectionStateRecovery } = this.server.opts
+    const { pid, offset } = auth
+    if (!connectionStateRecovery || client.revision === 4 || typeof pid !== 'string') return this.#admit(client, auth)
+    const restored = this.#restore(pid, typeof offset === 'string' ? offset : undefined)
+    const proceed = (session: unknown): void => {
+      if (!client.isOpen) return
+      if (typeof session === 'string') this.#admit(client, auth, undefined, session as RecoveryFailure)
+      else if (session) this.#admit(client, auth, session as RestoredSession)
+      else this.#admit(client, auth, undefined, 'session unknown')
+    }
+    // An adapter that fails knows no session.
+    if (restored instanceof Promise) restored.then(proceed, () => proceed(undefined))
+    else proceed(restored)
+  }
+
+  /** Adapters of other makes find sessions by their offset alone. */
+  #restore(pid: string, offset: string | undefined): ReturnType<Adapter['restoreSession']> {
+    if (offset === undefined && !(this.adapter instanceof SessionAwareAdapter)) return null
+    return this.adapter.restoreSession(pid, offset)
+  }
+
+  #admit(client: Connection, auth: Record<string, unknown>, session?: RestoredSession, failure?: RecoveryFailure): void {
+    const socket = new Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>(this, client, auth, session, failure)
+    const enter = (error?: ExtendedError): void => {
       // The client may have gone while a middleware was thinking.
       if (!client.isOpen) return
       if (error !== undefined) {
         client.refuse(this, error)
-        this.#checkEmpty()
+        this.checkEmpty()
         return
       }
+      if (session !== undefined && !this.adapter.resumeSession(session.pid, socket as Socket<any, any, any, any>)) {
+        return this.#admit(client, auth, undefined, 'session unknown')
+      }
       this.sockets.set(socket.id, socket)
-      socket.open()
+      socket.open(session)
       this.#emitReserved('connect', socket)
       this.#emitReserved('connection', socket)
-    })
+    }
+    if (session !== undefined && this.server.opts.connectionStateRecovery?.skipMiddlewares !== false) enter()
+    else this.#run(socket, enter)
   }
 
   #run(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>, done: (error?: ExtendedError) => void): void {
@@ -115,12 +144,14 @@ export class Namespace<
   }
 
   remove(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
-    this.sockets.delete(socket.id)
-    this.#checkEmpty()
+    // A recovered socket has taken the id over.
+    if (this.sockets.get(socket.id) === socket) this.sockets.delete(socket.id)
+    this.checkEmpty()
   }
 
-  #checkEmpty(): void {
-    if (this.sockets.size === 0) this.onEmpty?.()
+  /** A namespace whose last clients may come back is not empty. */
+  checkEmpty(): void {
+    if (this.sockets.size === 0 && !(this.adapter.pendingSessions > 0)) this.onEmpty?.()
   }
 
   #emitReserved(event: 'connect' | 'connection', socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {

@@ -21,6 +21,7 @@ import type {
 } from '../events/types.ts'
 import { createId } from '../ids.ts'
 import type { Namespace } from '../namespace/namespace.ts'
+import type { RecoveryFailure, RestoredSession } from '../recovery/session-aware-adapter.ts'
 import type { Server } from '../server.ts'
 import { ackErrorOf, callGuarded } from './handler-errors.ts'
 import { createHandshake } from './handshake.ts'
@@ -54,6 +55,10 @@ export class Socket<
   readonly id: SocketId
   /** True when the state of an earlier connection was restored. */
   readonly recovered: boolean = false
+  /** Why it was not, for a client that asked for it. */
+  readonly recoveryFailure: RecoveryFailure | undefined
+  /** compat: the secret of its session; undefined without `connectionStateRecovery`. */
+  pid: string | undefined
   connected = false
   readonly #auth: Record<string, unknown>
   readonly #issued: number
@@ -64,11 +69,14 @@ export class Socket<
   #anyListeners: CatchAll[] | undefined
   #anyOutgoingListeners: CatchAll[] | undefined
   #flags: BroadcastFlags | undefined
+  #hasOpened = false
 
   constructor(
     nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
     client: Connection,
     auth: Record<string, unknown>,
+    session?: RestoredSession,
+    failure?: RecoveryFailure,
   ) {
     super()
     this.nsp = nsp
@@ -76,7 +84,12 @@ export class Socket<
     this.#auth = auth
     this.#issued = Date.now()
     // Revision 4: the client computes its own id, which must be this one (spec: SIO-21).
-    this.id = client.revision === 5 ? createId() : nsp.name === '/' ? client.id : `${nsp.name}#${client.id}`
+    this.id = client.revision === 5 ? (session?.sid ?? createId()) : nsp.name === '/' ? client.id : `${nsp.name}#${client.id}`
+    this.recoveryFailure = failure
+    if (session === undefined) return
+    this.recovered = true
+    this.pid = session.pid
+    this.#data = session.data as SocketData
   }
 
   // ---- who
@@ -130,9 +143,21 @@ export class Socket<
       packet.id = this.nsp.nextAckId()
       this.#registerAck(packet.id, data.pop() as AckCallback, flags?.timeout)
     }
+    if (this.pid !== undefined && packet.id === undefined) {
+      this.#emitRecoverable(packet, flags)
+      return true
+    }
     this.notifyOutgoingListeners(packet)
     this.#write(packet, flags)
     return true
+  }
+
+  /** By way of the adapter, which keeps it until the client has it. What a middleware sends precedes the session. */
+  #emitRecoverable(packet: SocketPacket, flags: BroadcastFlags | undefined): void {
+    const options = { rooms: new Set([this.id]), except: new Set<Room>(), ...(flags === undefined ? {} : { flags }) }
+    if (this.#hasOpened) return this.adapter.broadcast(packet, options)
+    this.notifyOutgoingListeners(packet)
+    this.client.write(this.adapter.stamp(packet), flags)
   }
 
   #write(packet: SocketPacket, flags?: BroadcastFlags): void {
@@ -239,12 +264,23 @@ export class Socket<
 
   // ---- in
 
-  /** The namespace has let it in. */
-  open(): void {
+  /** The namespace has let it in, with the session of an earlier connection if there is one. */
+  open(session?: RestoredSession): void {
+    const isRecoverable = Boolean(this.server.opts.connectionStateRecovery) && this.client.revision === 5
+    if (isRecoverable) this.pid ??= this.adapter.openSession(this as Socket<any, any, any, any>)
+    this.#hasOpened = true
     this.connected = true
-    void this.adapter.addAll(this.id, new Set([this.id]))
+    void this.adapter.addAll(this.id, new Set([this.id, ...(session?.rooms ?? [])]))
     this.client.add(this as Socket<any, any, any, any>)
-    this.#write({ type: PacketType.CONNECT, nsp: this.nsp.name, ...(this.client.revision === 5 ? { data: { sid: this.id } } : {}) })
+    // Clients keep what comes before the CONNECT and hand it over with it (spec: SIO-60).
+    for (const data of session?.missedPackets ?? []) this.#write({ type: PacketType.EVENT, nsp: this.nsp.name, data })
+    this.#write({ type: PacketType.CONNECT, nsp: this.nsp.name, ...(this.client.revision === 5 ? { data: this.#connectData() } : {}) })
+  }
+
+  #connectData(): Record<string, unknown> {
+    if (this.pid === undefined) return { sid: this.id }
+    if (this.recoveryFailure === undefined) return { sid: this.id, pid: this.pid }
+    return { sid: this.id, pid: this.pid, recoveryFailure: this.recoveryFailure }
   }
 
   handlePacket(packet: SocketPacket): void {
@@ -392,9 +428,15 @@ export class Socket<
     this.#end(reason, description)
   }
 
+  #leaveSession(pid: string, reason: DisconnectReason): void {
+    if (!RECOVERABLE.has(reason)) return this.adapter.endSession?.(pid)
+    this.adapter.persistSession({ sid: this.id, pid, rooms: [...this.rooms], data: this.data })
+  }
+
   #end(reason: DisconnectReason, description?: unknown): void {
     if (!this.connected) return
     this.#emitReserved('disconnecting', reason, description)
+    if (this.pid !== undefined) this.#leaveSession(this.pid, reason)
     this.adapter.delAll(this.id)
     this.nsp.remove(this as Socket<any, any, any, any>)
     this.client.remove(this as Socket<any, any, any, any>)
@@ -402,6 +444,16 @@ export class Socket<
     this.#emitReserved('disconnect', reason, description)
   }
 }
+
+/** Reasons after which the client comes back by itself (docs: connection state recovery). */
+const RECOVERABLE: ReadonlySet<DisconnectReason> = new Set<DisconnectReason>([
+  'transport error',
+  'transport close',
+  'forced close',
+  'ping timeout',
+  'server shutting down',
+  'forced server close',
+])
 
 function without(listeners: CatchAll[] | undefined, listener: CatchAll | undefined): CatchAll[] | undefined {
   if (listeners === undefined || listener === undefined) return undefined
