@@ -31,6 +31,19 @@ export default defineConfig({
         },
       },
       {
+        // Clients that are built from source for minutes: `npm run test:long`, not part of `npm test`.
+        extends: true,
+        test: {
+          name: 'long',
+          include: ['interop/long/**/*.test.ts'],
+          pool: 'forks',
+          isolate: true,
+          maxWorkers: 1,
+          testTimeout: 60_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
         extends: true,
         test: {
           name: 'browser',

@@ -16,8 +16,22 @@ export const TRANSPORTS = {
 } as const
 export type TransportMode = keyof typeof TRANSPORTS
 
-/** Cells that cannot be green because of the client itself: `label mode row` and the reason, shown in the table. None today. */
-const LIMITATIONS: Readonly<Record<string, string>> = {}
+const AFTER_THE_FIRST = ['namespace', 'event', 'ack', 'binary', 'room', 'server disconnect', 'restart', 'crash']
+const RUST_LIMITS: Readonly<Record<string, string>> = {
+  ack: 'rust_socketio 0.6.0 has no call that answers an event of the server.',
+  binary: 'rust_socketio 0.6.0 sends and receives either values or one binary, not both in one event.',
+  room: 'rust_socketio 0.6.0 sends and receives either values or one binary, not both in one event.',
+}
+/** Cells that cannot be green because of the client itself: `label mode row` and the reason, shown in the table. */
+const LIMITATIONS: Readonly<Record<string, string>> = Object.fromEntries([
+  ...AFTER_THE_FIRST.map((row) => [
+    `Go zishang520/socket.io 3.0.0 polling ${row}`,
+    'The second connection of a process over polling does not finish its handshake, on socket.io 4.8.4 as well.',
+  ]),
+  ...['polling', 'websocket', 'upgrade'].flatMap((mode) =>
+    Object.entries(RUST_LIMITS).map(([row, reason]) => [`Rust rust_socketio 0.6.0 ${mode} ${row}`, reason]),
+  ),
+])
 /** Cells where the client itself loses a race now and then (it does so on the official server too): one success of several proves them. */
 const RACES: Readonly<Record<string, string>> = Object.fromEntries(
   ['4.6.1', '5.18.1'].map((version) => [

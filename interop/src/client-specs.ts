@@ -1,10 +1,10 @@
 // The clients of the matrix: how to start each, and what its own limits are. Those with another runtime ask `provision` for it.
 import { fileURLToPath } from 'node:url'
-import { JAVA_CLIENTS, PYTHON_CLIENTS, compileJava, provision } from '@tidewire/testkit/provision'
+import { JAVA_CLIENTS, PYTHON_CLIENTS, buildGo, buildRust, compileJava, provision } from '@tidewire/testkit/provision'
 
 export interface ClientSpec {
   label: string
-  family: 'JavaScript' | 'Java' | 'Python'
+  family: 'JavaScript' | 'Java' | 'Python' | 'Go' | 'Rust'
   /** The Engine.IO revision it speaks. */
   revision: 3 | 4
   command(): Promise<[command: string, ...args: string[]]>
@@ -38,3 +38,18 @@ export const pythonClients: ClientSpec[] = PYTHON_CLIENTS.map((version) => ({
   revision: version < '5' ? 3 : 4,
   command: async () => [(await provision('python'))[version], `${programs}/python/client.py`],
 }))
+
+/** Built from source for minutes: run by `npm run test:long`. */
+export const goClient: ClientSpec = {
+  label: 'Go zishang520/socket.io 3.0.0',
+  family: 'Go',
+  revision: 4,
+  command: async () => [buildGo('client', `${programs}/go`)],
+}
+
+export const rustClient: ClientSpec = {
+  label: 'Rust rust_socketio 0.6.0',
+  family: 'Rust',
+  revision: 4,
+  command: async () => [buildRust('client', `${programs}/rust`)],
+}

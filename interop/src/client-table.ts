@@ -1,5 +1,5 @@
-// Turns the results of the matrix into artifacts/compat-clients.md. Each test file leaves its part as JSON; the table is made of all
-// parts present. With TIDEWIRE_UPDATE_DOCS=1 a table without a missing or failed cell also becomes docs/compatibility.md.
+// Turns the results of the matrix into tables in artifacts/. Each test file leaves its part as JSON; the table is made of all
+// parts present. With TIDEWIRE_UPDATE_DOCS=1 a table without a missing or failed cell also becomes a document.
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,33 +15,37 @@ export interface Cell {
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const name = isOfficial ? 'compat-clients-official' : 'compat-clients'
-const partsDir = join(root, 'artifacts', name)
-/** The order of the parts in the table. */
-const PARTS = ['js', 'java', 'python']
+/** A table is a document with its parts in order. */
+const TABLES = [
+  { artefact: 'compat-clients', document: 'docs/compatibility.md', command: 'npm run test:interop -- clients-on-server', parts: ['js', 'java', 'python'] },
+  { artefact: 'compat-clients-long', document: 'docs/compatibility-long.md', command: 'npm run test:long', parts: ['go', 'rust'] },
+]
 
 export function writeTable(part: string, rows: readonly string[], cells: readonly Cell[]): void {
   if (cells.length === 0) return
+  const { artefact, document, command, parts } = TABLES.find((table) => table.parts.includes(part))!
+  const name = isOfficial ? `${artefact}-official` : artefact
+  const partsDir = join(root, 'artifacts', name)
   mkdirSync(partsDir, { recursive: true })
   writeFileSync(join(partsDir, `${part}.json`), JSON.stringify(cells))
-  const present = PARTS.filter((known) => readdirSync(partsDir).includes(`${known}.json`))
+  const present = parts.filter((known) => readdirSync(partsDir).includes(`${known}.json`))
   const all = present.flatMap(
     (known) => JSON.parse(readFileSync(join(partsDir, `${known}.json`), 'utf8')) as Cell[],
   )
-  const table = render(rows, all)
+  const table = render(rows, all, command)
   writeFileSync(join(root, 'artifacts', `${name}.md`), table)
-  const isWhole = present.length === PARTS.length && all.every((cell) => cell.state !== 'failed')
+  const isWhole = present.length === parts.length && all.every((cell) => cell.state !== 'failed')
   if (
     process.env['TIDEWIRE_UPDATE_DOCS'] === '1' &&
     isWhole &&
     !isOfficial &&
     existsSync(join(root, 'docs'))
   ) {
-    writeFileSync(join(root, 'docs/compatibility.md'), table)
+    writeFileSync(join(root, document), table)
   }
 }
 
-function render(rows: readonly string[], cells: readonly Cell[]): string {
+function render(rows: readonly string[], cells: readonly Cell[], command: string): string {
   const server = isOfficial
     ? 'socket.io 4.8.4 with `allowEIO3: true`'
     : '`new Server(http)` of tidewire, no option set'
@@ -66,7 +70,7 @@ function render(rows: readonly string[], cells: readonly Cell[]): string {
     '# Clients on the server',
     '',
     `Server: ${server}. Each cell is a test with the real, unmodified client; this table is what they left behind`,
-    '(`TIDEWIRE_UPDATE_DOCS=1 npm run test:interop -- clients-on-server`). *upgrade* begins on polling and moves to WebSocket.',
+    `(\`TIDEWIRE_UPDATE_DOCS=1 ${command}\`). *upgrade* begins on polling and moves to WebSocket.`,
     `${passed} of ${cells.length} cells pass.`,
     '',
     `| client | transport | ${rows.join(' | ')} |`,

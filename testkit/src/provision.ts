@@ -5,6 +5,8 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
+  copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -144,6 +146,37 @@ export function compileJava(key: string, classpath: string, sources: readonly st
     run(javaTools().javac, ['-nowarn', '-encoding', 'UTF-8', '-cp', classpath, '-d', target, ...sources]),
   )
   return `${dir}:${classpath}`
+}
+
+/** Builds the Go program in `source` (with its go.mod and go.sum); returns the executable. `key` names the folder. */
+export function buildGo(key: string, source: string): string {
+  const dir = join(cacheDir, 'go', key)
+  const go = need('go')
+  once(dir, sourcesOf(source), (target) => {
+    cpSync(source, target, { recursive: true })
+    run(go, ['-C', target, 'build', '-o', 'program', '.'])
+  })
+  return join(dir, 'program')
+}
+
+/** Builds the Rust program in `source` (with its Cargo.toml); returns the executable. `key` names the folder. */
+export function buildRust(key: string, source: string): string {
+  const dir = join(cacheDir, 'rust', key)
+  const cargo = need('cargo')
+  once(dir, sourcesOf(source), (target) => {
+    cpSync(source, target, { recursive: true })
+    run(cargo, ['build', '--quiet', '--manifest-path', join(target, 'Cargo.toml'), '--target-dir', join(target, 'out')])
+    copyFileSync(join(target, 'out/debug/client'), join(target, 'program'))
+    rmSync(join(target, 'out'), { recursive: true, force: true })
+  })
+  return join(dir, 'program')
+}
+
+function sourcesOf(folder: string): string {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'))
+    .join('\n')
 }
 
 /** A virtual environment with exactly these requirements; returns its interpreter. `key` names the folder. */
