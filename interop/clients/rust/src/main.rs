@@ -78,8 +78,19 @@ fn connect(clients: &Clients, name: String, command: &Value) {
     }
 }
 
+/// The connect event may come before `connect` has returned the client.
+fn await_client(clients: &Clients, name: &str) -> Option<Client> {
+    for _ in 0..1000 {
+        if let Some(client) = clients.lock().unwrap().get(name) {
+            return Some(client.clone());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    None
+}
+
 fn emit(clients: &Clients, name: &str, command: &Value) {
-    let Some(client) = clients.lock().unwrap().get(name).cloned() else { return };
+    let Some(client) = await_client(clients, name) else { return };
     let event = command["event"].as_str().unwrap_or_default().to_string();
     let payload = unpack(&command["args"]);
     let sent = match command["ack"].as_i64() {
