@@ -14,7 +14,7 @@ const recovery = process.argv[3] === 'recovery' ? { connectionStateRecovery: { m
 
 const http = createServer()
 const io = new Server(http, recovery)
-let waitingAcks = 0
+const waitingAcks = new Set<Socket>()
 const refs: WeakRef<Socket>[] = []
 for (const namespace of [io.of('/'), io.of('/chat'), io.of(/^\/team-\d$/)]) {
   namespace.on('connection', (socket: Socket) => {
@@ -26,8 +26,8 @@ for (const namespace of [io.of('/'), io.of('/chat'), io.of(/^\/team-\d$/)]) {
     socket.onAny(() => {})
     // Never answered by the half of the clients that leave at once.
     socket.emit('ask', () => {})
-    waitingAcks++
-    socket.timeout(20).emit('ask with a limit', () => waitingAcks--)
+    waitingAcks.add(socket)
+    socket.timeout(20).emit('ask with a limit', () => waitingAcks.delete(socket))
     socket.on('disconnect', () => {})
   })
 }
@@ -63,7 +63,7 @@ async function run(count: number): Promise<void> {
 }
 
 async function settle(): Promise<number> {
-  while (io.engine.clientsCount > 0 || waitingAcks > 0) await new Promise((resolve) => setImmediate(resolve))
+  while (io.engine.clientsCount > 0 || waitingAcks.size > 0) await new Promise((resolve) => setImmediate(resolve))
   // With recovery the sessions of those who left expire within a sweep.
   const namespaces = [...io._nsps.values()]
   while (namespaces.some((namespace) => namespace.adapter.pendingSessions > 0)) await new Promise((resolve) => setTimeout(resolve, 100))
