@@ -167,8 +167,7 @@ export class Connection implements SessionHandler {
   /** compat: adapters of the official packages hand over packets that they have encoded (Engine.IO messages). */
   writeToEngine(chunks: readonly (string | Uint8Array)[], flags?: WriteFlags): void {
     if (flags?.volatile === true && !this.conn.writable) return
-    const messages: OutgoingMessage[] = chunks.map((chunk) => new Message(chunk))
-    for (const message of messages) this.conn.sendMessage(message)
+    for (const message of messagesOf(chunks)) this.conn.sendMessage(message)
   }
 
   // ---- close
@@ -196,6 +195,19 @@ export class Connection implements SessionHandler {
     clearTimeout(this.#timer)
     this.#timer = undefined
   }
+}
+
+/** A broadcast of such an adapter hands the same chunks to every recipient, one after the other: they share the frames. */
+let latest: { chunks: readonly unknown[]; messages: OutgoingMessage[] } | undefined
+
+function messagesOf(chunks: readonly (string | Uint8Array)[]): OutgoingMessage[] {
+  if (latest?.chunks !== chunks) {
+    latest = { chunks, messages: chunks.map((chunk) => new Message(chunk)) }
+    setImmediate(() => {
+      latest = undefined
+    })
+  }
+  return latest.messages
 }
 
 function closeUnlessJoined(connection: Connection): void {

@@ -7,6 +7,8 @@ import { TidewireError } from '@tidewire/protocol'
 import { Adapter } from './adapter/adapter.ts'
 import type { Room, SocketId } from './adapter/adapter.ts'
 import type { BroadcastOperator, RemoteSocket } from './broadcast/operator.ts'
+import { installViews } from './compat.ts'
+import type { ServerViews } from './compat.ts'
 import { createJsonCodec, createParserCodec } from './codec.ts'
 import type { Codec } from './codec.ts'
 import { Connection } from './connection.ts'
@@ -24,7 +26,7 @@ import type { AdapterConstructor, ServerOptions } from './options.ts'
 import { SessionAwareAdapter } from './recovery/session-aware-adapter.ts'
 import { reportHandlerError } from './socket/handler-errors.ts'
 import type { HandlerErrorContext } from './socket/handler-errors.ts'
-import type { Socket } from './socket/socket.ts'
+import { Socket } from './socket/socket.ts'
 
 type HttpLike = HttpServerLike & {
   listen(port: number): unknown
@@ -41,7 +43,7 @@ export interface Server<
   EmitEvents extends EventsMap = ListenEvents,
   ServerSideEvents extends EventsMap = DefaultEventsMap,
   SocketData = any,
-> extends TypedEmitter<ServerSideEvents & NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> {}
+> extends TypedEmitter<ServerSideEvents & NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>, ServerViews {}
 
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- the emitter's methods are forwarded below, all at once
 export class Server<
@@ -162,7 +164,7 @@ export class Server<
 
   #attachTo(server: HttpLike, options: ServerOptions): void {
     this.httpServer = server
-    const engine = new Engine(options, { handleSession: (session) => this.#handleSession(session) })
+    const engine = new Engine(options, { handleSession: (session) => this.serveSession(session) })
     this.engine = engine
     engine.attach(server, { ...options, path: this.#path })
     if (!this.#serveClient) return
@@ -178,11 +180,11 @@ export class Server<
   /** compat: serves the sessions of an engine made by the application. */
   bind(engine: { on(event: 'connection', listener: (session: any) => void): unknown }): this {
     this.engine = engine as Engine
-    engine.on('connection', (session: EngineSession) => this.#handleSession(session))
+    engine.on('connection', (session: EngineSession) => this.serveSession(session))
     return this
   }
 
-  #handleSession(session: EngineSession): void {
+  serveSession(session: EngineSession): void {
     // oxlint-disable-next-line no-new -- it puts itself behind the session
     new Connection(this as Server<any, any, any, any>, session)
   }
@@ -362,6 +364,8 @@ for (const method of EMITTER_METHODS) {
     },
   })
 }
+
+installViews({ server: Server.prototype, namespace: Namespace.prototype, socket: Socket.prototype, connection: Connection.prototype })
 
 function normalizePath(path: string): string {
   return `/${path.replace(/^\/+|\/+$/g, '')}`.replace(/^\/$/, '')
