@@ -1,29 +1,27 @@
 // Options of the server: those of the engine, and what Socket.IO adds. Unknown names warn once, with the nearest known one.
 import { DEFAULT_LIMITS } from '@tidewire/protocol'
-import type { Adapter } from './adapter/adapter.ts'
-import type { Parser } from './codec.ts'
 import type { AttachOptions, EngineOptions } from './engine/engine-options.ts'
-import type { Namespace } from './namespace/namespace.ts'
 import type { RecoveryOptions } from './recovery/session-aware-adapter.ts'
 import type { HandlerErrorHook } from './socket/handler-errors.ts'
 
-export type AdapterConstructor = (new (nsp: any) => Adapter) | ((nsp: Namespace<any, any, any, any>) => Adapter)
+/** An adapter class, or a function that makes one for a namespace (`createAdapter()` of the published adapters). */
+export type AdapterConstructor = (new (nsp: any) => any) | ((nsp: any) => any)
 
 export interface ServerOptions extends EngineOptions, AttachOptions {
   /** Path the server answers under. Default "/socket.io". */
-  path?: string
+  path: string
   /** Serve the browser client below the path. Default true. */
-  serveClient?: boolean
+  serveClient: boolean
   /** Rooms and delivery. Default: in memory, this node alone. */
-  adapter?: AdapterConstructor
+  adapter: AdapterConstructor
   /** A parser instead of ours; clients must use the same. */
-  parser?: Parser
+  parser: any
   /** Milliseconds a client may take to join a namespace. Default 45000. */
-  connectTimeout?: number
+  connectTimeout: number
   /** Clients of 4.6 and newer that lose their connection get their id, rooms, data and missed events back. Default: off. */
-  connectionStateRecovery?: RecoveryOptions
+  connectionStateRecovery: RecoveryOptions
   /** Remove dynamic namespaces when their last socket leaves. Default false. */
-  cleanupEmptyChildNamespaces?: boolean
+  cleanupEmptyChildNamespaces: boolean
   /** Gets what user handlers throw or reject with. Default: one line and the stack on stderr. */
   onHandlerError?: HandlerErrorHook
   /** Attachments of one packet, received and sent. Default 10. */

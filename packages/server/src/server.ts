@@ -14,11 +14,26 @@ import type { Codec } from './codec.ts'
 import { Connection } from './connection.ts'
 import { Engine } from './engine/engine.ts'
 import type { EngineSession } from './engine/contract.ts'
-import type { DefaultEventsMap, EventNames, EventParams, EventsMap, TypedEmitter, WithResponses } from './events/types.ts'
+import { LazyEmitter } from './events/lazy-emitter.ts'
+import type {
+  AllButLast,
+  DecorateAcknowledgements,
+  DecorateAcknowledgementsWithMultipleResponses,
+  DecorateAcknowledgementsWithTimeoutAndMultipleResponses,
+  DefaultEventsMap,
+  EventNames,
+  EventNamesWithAck,
+  EventParams,
+  EventsMap,
+  FirstNonErrorArg,
+  Last,
+  RemoveAcknowledgements,
+  TypedEmitter,
+} from './events/types.ts'
 import { serveClientFile } from './http/client-bundle.ts'
 import type { HttpServerLike } from './http/attach.ts'
 import { Namespace } from './namespace/namespace.ts'
-import type { NamespaceMiddleware, NamespaceReservedEvents } from './namespace/namespace.ts'
+import type { NamespaceMiddleware, ServerReservedEvents } from './namespace/namespace.ts'
 import { ParentNamespace } from './namespace/parent-namespace.ts'
 import type { NamespaceMatcher } from './namespace/parent-namespace.ts'
 import { DEFAULTS, warnOfUnknownOptions } from './options.ts'
@@ -38,26 +53,32 @@ type ConnectionListener<L extends EventsMap, E extends EventsMap, S extends Even
 const here = dirname(fileURLToPath(import.meta.url))
 const CLIENT_FOLDERS = [join(here, 'client'), join(here, '../../client/dist')]
 
-export interface Server<
-  ListenEvents extends EventsMap = DefaultEventsMap,
-  EmitEvents extends EventsMap = ListenEvents,
-  ServerSideEvents extends EventsMap = DefaultEventsMap,
-  SocketData = any,
-> extends TypedEmitter<ServerSideEvents & NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>, ServerViews {}
+/** An emitter for `instanceof` and its types; its methods are forwarded to the main namespace below, all at once. */
+const ServerBase = LazyEmitter as unknown as {
+  new <ListenEvents extends EventsMap, EmitEvents extends EventsMap, ReservedEvents extends EventsMap>(): TypedEmitter<
+    ListenEvents,
+    EmitEvents,
+    ReservedEvents
+  > &
+    ServerViews
+}
 
-// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- the emitter's methods are forwarded below, all at once
 export class Server<
   ListenEvents extends EventsMap = DefaultEventsMap,
   EmitEvents extends EventsMap = ListenEvents,
   ServerSideEvents extends EventsMap = DefaultEventsMap,
   SocketData = any,
+> extends ServerBase<
+  ServerSideEvents,
+  RemoveAcknowledgements<EmitEvents>,
+  ServerReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
 > {
   /** The main namespace, "/". */
   readonly sockets: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
   /** The Engine.IO server. */
   engine!: Engine
   httpServer!: HttpLike
-  readonly opts: ServerOptions
+  readonly opts: Partial<ServerOptions>
   readonly codec: Codec
   readonly cleansUpChildren: boolean
   /** Bytes of attachments that one connection may leave half sent. */
@@ -70,11 +91,12 @@ export class Server<
   #connectTimeout: number
   #adapter: AdapterConstructor
 
-  constructor(options?: ServerOptions)
-  constructor(server?: HttpLike | HttpServer | number, options?: ServerOptions)
-  constructor(first?: HttpLike | HttpServer | number | ServerOptions, second?: ServerOptions) {
+  constructor(options?: Partial<ServerOptions>)
+  constructor(server?: HttpLike | HttpServer | number, options?: Partial<ServerOptions>)
+  constructor(first?: HttpLike | HttpServer | number | Partial<ServerOptions>, second?: Partial<ServerOptions>) {
+    super()
     const isOptions = typeof first === 'object' && first !== null && typeof (first as Partial<HttpLike>).listen !== 'function'
-    this.opts = { ...(isOptions ? (first as ServerOptions) : second) }
+    this.opts = { ...(isOptions ? (first as Partial<ServerOptions>) : second) }
     warnOfUnknownOptions(this.opts)
     const { parser, maxAttachments = DEFAULTS.maxAttachments, maxDepth = DEFAULTS.maxDepth } = this.opts
     this.#path = normalizePath(this.opts.path ?? DEFAULTS.path)
@@ -89,7 +111,7 @@ export class Server<
     if (first !== undefined && !isOptions) this.attach(first as HttpLike | number)
   }
 
-  get _opts(): ServerOptions {
+  get _opts(): Partial<ServerOptions> {
     return this.opts
   }
 
@@ -141,12 +163,12 @@ export class Server<
   // ---- HTTP
 
   /** The same as `attach`. */
-  listen(server: HttpLike | HttpServer | number | string, options?: ServerOptions): this {
+  listen(server: HttpLike | HttpServer | number | string, options?: Partial<ServerOptions>): this {
     return this.attach(server, options)
   }
 
   /** Serves on an HTTP or HTTPS server, or on a port of its own. */
-  attach(server: HttpLike | HttpServer | number | string, options?: ServerOptions): this {
+  attach(server: HttpLike | HttpServer | number | string, options?: Partial<ServerOptions>): this {
     if (typeof server === 'function') throw notAServer(server)
     const merged = { ...options, ...this.opts }
     if (typeof server === 'number' || typeof server === 'string') {
@@ -162,7 +184,7 @@ export class Server<
     return this
   }
 
-  #attachTo(server: HttpLike, options: ServerOptions): void {
+  #attachTo(server: HttpLike, options: Partial<ServerOptions>): void {
     this.httpServer = server
     const engine = new Engine(options, { handleSession: (session) => this.serveSession(session) })
     this.engine = engine
@@ -295,41 +317,50 @@ export class Server<
     this.sockets.use(middleware)
     return this
   }
-  to(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+  to(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.sockets.to(room)
   }
-  in(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+  in(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.sockets.in(room)
   }
-  except(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+  except(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.sockets.except(room)
   }
-  compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData> {
+  compress(compress: boolean): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.sockets.compress(compress)
   }
-  get volatile(): BroadcastOperator<EmitEvents, SocketData> {
+  get volatile(): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.sockets.volatile
   }
-  get local(): BroadcastOperator<EmitEvents, SocketData> {
+  get local(): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.sockets.local
   }
-  timeout(timeout: number): BroadcastOperator<EmitEvents, SocketData> {
+  timeout(timeout: number): BroadcastOperator<DecorateAcknowledgements<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>>, SocketData> {
     return this.sockets.timeout(timeout)
   }
-  emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: WithResponses<EventParams<EmitEvents, Event>>): boolean {
-    return this.sockets.emit(event, ...args)
+  override emit<Event extends EventNames<RemoveAcknowledgements<EmitEvents>>>(
+    event: Event,
+    ...args: EventParams<RemoveAcknowledgements<EmitEvents>, Event>
+  ): boolean {
+    return this.sockets.emit(event as any, ...(args as any))
   }
-  send(...args: any[]): this {
+  send(...args: EventParams<EmitEvents, 'message'>): this {
     this.sockets.send(...args)
     return this
   }
-  write(...args: any[]): this {
+  write(...args: EventParams<EmitEvents, 'message'>): this {
     return this.send(...args)
   }
-  serverSideEmit<Event extends EventNames<ServerSideEvents>>(event: Event, ...args: EventParams<ServerSideEvents, Event>): boolean {
+  serverSideEmit<Event extends EventNames<ServerSideEvents>>(
+    event: Event,
+    ...args: EventParams<DecorateAcknowledgementsWithTimeoutAndMultipleResponses<ServerSideEvents>, Event>
+  ): boolean {
     return this.sockets.serverSideEmit(event, ...args)
   }
-  serverSideEmitWithAck(event: EventNames<ServerSideEvents>, ...args: any[]): Promise<any[]> {
+  serverSideEmitWithAck<Event extends EventNamesWithAck<ServerSideEvents>>(
+    event: Event,
+    ...args: AllButLast<EventParams<ServerSideEvents, Event>>
+  ): Promise<FirstNonErrorArg<Last<EventParams<ServerSideEvents, Event>>>[]> {
     return this.sockets.serverSideEmitWithAck(event, ...args)
   }
   /** @deprecated Use `fetchSockets`. */

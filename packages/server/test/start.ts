@@ -12,7 +12,7 @@ export interface Started {
   close(): Promise<void>
 }
 
-export async function start(options: ServerOptions = {}): Promise<Started> {
+export async function start(options: Partial<ServerOptions> = {}): Promise<Started> {
   const http = createServer((_req, res) => {
     res.writeHead(404).end('app')
   })

@@ -1,7 +1,16 @@
 // The immutable description of whom a broadcast is for, and the calls that use it. Each `to`, `except`, `volatile` … gives a new operator.
 import { PacketType, RESERVED_EVENTS } from '@tidewire/protocol'
 import type { Adapter, BroadcastFlags, BroadcastOptions, Room, SocketId } from '../adapter/adapter.ts'
-import type { AckValue, AllButLast, EventNames, EventParams, EventsMap, Last, WithResponses } from '../events/types.ts'
+import type {
+  AllButLast,
+  DecorateAcknowledgements,
+  EventNames,
+  EventNamesWithError,
+  EventParams,
+  EventsMap,
+  FirstNonErrorArg,
+  Last,
+} from '../events/types.ts'
 import type { Handshake } from '../socket/handshake.ts'
 
 const toList = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value) ? value : [value as T])
@@ -54,8 +63,8 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
   }
 
   /** Milliseconds to wait for acknowledgements. */
-  timeout(timeout: number): BroadcastOperator<EmitEvents, SocketData> {
-    return this.#with({ timeout })
+  timeout(timeout: number): BroadcastOperator<DecorateAcknowledgements<EmitEvents>, SocketData> {
+    return this.#with({ timeout }) as BroadcastOperator<any, SocketData>
   }
 
   #with(flags: BroadcastFlags): BroadcastOperator<EmitEvents, SocketData> {
@@ -67,7 +76,7 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
   }
 
   /** Sends an event. A callback as last argument gets `(error, responses)`; use `timeout()` with it. */
-  emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: WithResponses<EventParams<EmitEvents, Event>>): boolean {
+  emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: EventParams<EmitEvents, Event>): boolean {
     if (RESERVED_EVENTS.has(event as string)) throw new Error(`"${String(event)}" is a reserved event name`)
     const data: unknown[] = [event, ...args]
     const packet = { type: PacketType.EVENT, nsp: this.#adapter.nsp.name, data }
@@ -117,10 +126,10 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
   }
 
   /** Sends an event and resolves with the answers; rejects on time-out, the partial answers in `responses`. */
-  emitWithAck<Event extends EventNames<EmitEvents>>(
+  emitWithAck<Event extends EventNamesWithError<EmitEvents>>(
     event: Event,
     ...args: AllButLast<EventParams<EmitEvents, Event>>
-  ): Promise<AckValue<Last<EventParams<EmitEvents, Event>>>[]> {
+  ): Promise<FirstNonErrorArg<Last<EventParams<EmitEvents, Event>>>> {
     return new Promise((resolve, reject) => {
       const callback = (error: (Error & { responses?: unknown }) | null, responses: any): void => {
         if (error === null) return resolve(responses)
@@ -178,7 +187,7 @@ export class RemoteSocket<EmitEvents extends EventsMap, SocketData> {
     this.#operator = new BroadcastOperator(adapter, new Set([this.id]), new Set(), { expectSingleResponse: true })
   }
 
-  timeout(timeout: number): BroadcastOperator<EmitEvents, SocketData> {
+  timeout(timeout: number): BroadcastOperator<DecorateAcknowledgements<EmitEvents>, SocketData> {
     return this.#operator.timeout(timeout)
   }
   emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: EventParams<EmitEvents, Event>): boolean {

@@ -6,7 +6,22 @@ import { BroadcastOperator } from '../broadcast/operator.ts'
 import type { RemoteSocket } from '../broadcast/operator.ts'
 import type { Connection } from '../connection.ts'
 import { LazyEmitter } from '../events/lazy-emitter.ts'
-import type { DefaultEventsMap, EventNames, EventParams, EventsMap, TypedEmitter, WithResponses } from '../events/types.ts'
+import type {
+  AllButLast,
+  DecorateAcknowledgements,
+  DecorateAcknowledgementsWithMultipleResponses,
+  DecorateAcknowledgementsWithTimeoutAndMultipleResponses,
+  DefaultEventsMap,
+  EventNames,
+  EventNamesWithAck,
+  EventNamesWithoutAck,
+  EventParams,
+  EventsMap,
+  FirstNonErrorArg,
+  Last,
+  RemoveAcknowledgements,
+  TypedEmitter,
+} from '../events/types.ts'
 import { SessionAwareAdapter } from '../recovery/session-aware-adapter.ts'
 import type { RecoveryFailure, RestoredSession } from '../recovery/session-aware-adapter.ts'
 import type { Server } from '../server.ts'
@@ -21,15 +36,25 @@ export interface ExtendedError extends Error {
 export interface NamespaceReservedEvents<L extends EventsMap, E extends EventsMap, S extends EventsMap, D> {
   connect: (socket: Socket<L, E, S, D>) => void
   connection: (socket: Socket<L, E, S, D>) => void
+}
+
+export interface ServerReservedEvents<L extends EventsMap, E extends EventsMap, S extends EventsMap, D>
+  extends NamespaceReservedEvents<L, E, S, D> {
   new_namespace: (namespace: Namespace<L, E, S, D>) => void
 }
 
 export type NamespaceMiddleware<L extends EventsMap, E extends EventsMap, S extends EventsMap, D> = (
   socket: Socket<L, E, S, D>,
   next: (error?: ExtendedError) => void,
-) => unknown
+) => void
 
-const NamespaceBase = LazyEmitter as unknown as { new <ListenEvents extends EventsMap>(): TypedEmitter<ListenEvents> }
+const NamespaceBase = LazyEmitter as unknown as {
+  new <ListenEvents extends EventsMap, EmitEvents extends EventsMap, ReservedEvents extends EventsMap>(): TypedEmitter<
+    ListenEvents,
+    EmitEvents,
+    ReservedEvents
+  >
+}
 const OWN_EVENTS = new Set(['connect', 'connection', 'new_namespace'])
 
 export class Namespace<
@@ -37,7 +62,11 @@ export class Namespace<
   EmitEvents extends EventsMap = ListenEvents,
   ServerSideEvents extends EventsMap = DefaultEventsMap,
   SocketData = any,
-> extends NamespaceBase<ServerSideEvents & NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> {
+> extends NamespaceBase<
+  ServerSideEvents,
+  RemoveAcknowledgements<EmitEvents>,
+  NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+> {
   readonly name: string
   readonly sockets: Map<SocketId, Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> = new Map()
   readonly server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
@@ -164,53 +193,59 @@ export class Namespace<
 
   // ---- broadcast
 
-  #operator(): BroadcastOperator<EmitEvents, SocketData> {
+  #operator(): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return new BroadcastOperator(this.adapter)
   }
 
-  to(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+  to(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().to(room)
   }
-  in(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+  in(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().in(room)
   }
-  except(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+  except(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().except(room)
   }
-  compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData> {
+  compress(compress: boolean): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().compress(compress)
   }
-  get volatile(): BroadcastOperator<EmitEvents, SocketData> {
+  get volatile(): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().volatile
   }
-  get local(): BroadcastOperator<EmitEvents, SocketData> {
+  get local(): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().local
   }
-  timeout(timeout: number): BroadcastOperator<EmitEvents, SocketData> {
+  timeout(timeout: number): BroadcastOperator<DecorateAcknowledgements<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>>, SocketData> {
     return this.#operator().timeout(timeout)
   }
 
   /** Sends an event to all sockets of the namespace. */
-  emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: WithResponses<EventParams<EmitEvents, Event>>): boolean {
-    return this.#operator().emit(event, ...args)
+  override emit<Event extends EventNamesWithoutAck<EmitEvents>>(event: Event, ...args: EventParams<EmitEvents, Event>): boolean {
+    return this.#operator().emit(event, ...(args as any))
   }
-  send(...args: any[]): this {
+  send(...args: EventParams<EmitEvents, 'message'>): this {
     this.emit('message' as any, ...(args as any))
     return this
   }
-  write(...args: any[]): this {
+  write(...args: EventParams<EmitEvents, 'message'>): this {
     return this.send(...args)
   }
 
   /** Sends an event to the other nodes. A function as last argument gets their answers. */
-  serverSideEmit<Event extends EventNames<ServerSideEvents>>(event: Event, ...args: EventParams<ServerSideEvents, Event>): boolean {
+  serverSideEmit<Event extends EventNames<ServerSideEvents>>(
+    event: Event,
+    ...args: EventParams<DecorateAcknowledgementsWithTimeoutAndMultipleResponses<ServerSideEvents>, Event>
+  ): boolean {
     if (RESERVED_EVENTS.has(event as string) || OWN_EVENTS.has(event as string)) {
       throw new Error(`"${String(event)}" is a reserved event name`)
     }
     this.adapter.serverSideEmit([event, ...args])
     return true
   }
-  serverSideEmitWithAck(event: EventNames<ServerSideEvents>, ...args: any[]): Promise<any[]> {
+  serverSideEmitWithAck<Event extends EventNamesWithAck<ServerSideEvents>>(
+    event: Event,
+    ...args: AllButLast<EventParams<ServerSideEvents, Event>>
+  ): Promise<FirstNonErrorArg<Last<EventParams<ServerSideEvents, Event>>>[]> {
     return new Promise((resolve, reject) => {
       const callback = (error: (Error & { responses?: unknown }) | null, responses: any[]): void => {
         if (error === null) return resolve(responses)

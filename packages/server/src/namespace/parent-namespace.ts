@@ -1,7 +1,7 @@
 // A family of namespaces given by a RegExp or a function: children are made when a client asks for one, and inherit middlewares and
 // connection listeners. Has no sockets of its own; what is emitted on it goes to all children.
 import { Adapter } from '../adapter/adapter.ts'
-import type { DefaultEventsMap, EventNames, EventParams, EventsMap, WithResponses } from '../events/types.ts'
+import type { DefaultEventsMap, EventNamesWithoutAck, EventParams, EventsMap } from '../events/types.ts'
 import type { Server } from '../server.ts'
 import { Namespace } from './namespace.ts'
 
@@ -40,7 +40,7 @@ export class ParentNamespace<
     return adapter
   }
 
-  override emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: WithResponses<EventParams<EmitEvents, Event>>): boolean {
+  override emit<Event extends EventNamesWithoutAck<EmitEvents>>(event: Event, ...args: EventParams<EmitEvents, Event>): boolean {
     for (const child of this.children) child.emit(event, ...args)
     return true
   }

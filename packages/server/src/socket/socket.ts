@@ -10,12 +10,15 @@ import type { Connection } from '../connection.ts'
 import type { CloseReason, EngineSession } from '../engine/contract.ts'
 import { LazyEmitter } from '../events/lazy-emitter.ts'
 import type {
-  AckValue,
   AllButLast,
+  DecorateAcknowledgements,
+  DecorateAcknowledgementsWithMultipleResponses,
   DefaultEventsMap,
   EventNames,
+  EventNamesWithAck,
   EventParams,
   EventsMap,
+  FirstNonErrorArg,
   Last,
   TypedEmitter,
 } from '../events/types.ts'
@@ -35,13 +38,14 @@ export interface SocketReservedEvents {
   error: (error: Error) => void
 }
 
+/** An incoming event as middlewares of `socket.use` get it: its name, then its arguments. */
 export type Event = [name: string, ...args: any[]]
-type PacketMiddleware = (event: Event, next: (error?: Error) => void) => unknown
+type PacketMiddleware = (event: Event, next: (error?: Error) => void) => void
 type CatchAll = (...args: any[]) => void
 type AckCallback = (...args: any[]) => void
 
 const SocketBase = LazyEmitter as unknown as {
-  new <ListenEvents extends EventsMap>(): TypedEmitter<ListenEvents>
+  new <ListenEvents extends EventsMap, EmitEvents extends EventsMap>(): TypedEmitter<ListenEvents, EmitEvents, SocketReservedEvents>
 }
 
 export class Socket<
@@ -49,7 +53,7 @@ export class Socket<
   EmitEvents extends EventsMap = ListenEvents,
   ServerSideEvents extends EventsMap = DefaultEventsMap,
   SocketData = any,
-> extends SocketBase<ListenEvents & SocketReservedEvents> {
+> extends SocketBase<ListenEvents, EmitEvents> {
   readonly nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
   readonly client: Connection
   readonly id: SocketId
@@ -134,7 +138,7 @@ export class Socket<
    * Sends an event. A function as last argument is called with the client's acknowledgement (with an error first under `timeout()`).
    * @throws Error for a reserved name; ProtocolError for data that cannot be encoded
    */
-  emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: EventParams<EmitEvents, Event>): boolean {
+  override emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: EventParams<EmitEvents, Event>): boolean {
     if (RESERVED_EVENTS.has(event as string)) throw new Error(`"${String(event)}" is a reserved event name`)
     const flags = this.#takeFlags()
     const data: unknown[] = [event, ...args]
@@ -180,10 +184,10 @@ export class Socket<
   }
 
   /** Sends an event and resolves with the acknowledgement; rejects on the time-out of `timeout()`. */
-  emitWithAck<Event extends EventNames<EmitEvents>>(
+  emitWithAck<Event extends EventNamesWithAck<EmitEvents>>(
     event: Event,
     ...args: AllButLast<EventParams<EmitEvents, Event>>
-  ): Promise<AckValue<Last<EventParams<EmitEvents, Event>>>> {
+  ): Promise<FirstNonErrorArg<Last<EventParams<EmitEvents, Event>>>> {
     const hasTimeout = this.#flags?.timeout !== undefined
     return new Promise((resolve, reject) => {
       const callback = (...answer: any[]): void => {
@@ -195,34 +199,34 @@ export class Socket<
     })
   }
 
-  send(...args: any[]): this {
+  send(...args: EventParams<EmitEvents, 'message'>): this {
     this.emit('message' as any, ...(args as any))
     return this
   }
 
-  write(...args: any[]): this {
+  write(...args: EventParams<EmitEvents, 'message'>): this {
     return this.send(...args)
   }
 
-  #operator(): BroadcastOperator<EmitEvents, SocketData> {
+  #operator(): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return new BroadcastOperator(this.adapter, new Set(), new Set([this.id]), this.#takeFlags() ?? {})
   }
 
   /** To the others in a room. */
-  to(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+  to(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().to(room)
   }
-  in(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+  in(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().in(room)
   }
-  except(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+  except(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().except(room)
   }
   /** To all others. */
-  get broadcast(): BroadcastOperator<EmitEvents, SocketData> {
+  get broadcast(): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator()
   }
-  get local(): BroadcastOperator<EmitEvents, SocketData> {
+  get local(): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().local
   }
   /** The next event is dropped unless it can leave at once. */
@@ -233,8 +237,8 @@ export class Socket<
     return this.#flag({ compress })
   }
   /** Milliseconds to wait for the acknowledgement of the next event. */
-  timeout(timeout: number): this {
-    return this.#flag({ timeout })
+  timeout(timeout: number): Socket<ListenEvents, DecorateAcknowledgements<EmitEvents>, ServerSideEvents, SocketData> {
+    return this.#flag({ timeout }) as Socket<any, any, any, any>
   }
 
   get flags(): BroadcastFlags {
