@@ -230,7 +230,10 @@ export class Manager extends Emitter<ManagerReservedEvents> {
       this.engine.close()
       return
     }
-    this.engine.close()
+    const { engine } = this
+    // Closed at once, so that a connect() right after it opens anew; the old engine still sends what it holds.
+    this.#handleClose('forced close')
+    engine.close()
   }
 
   disconnect(): void {

@@ -1,6 +1,5 @@
 // A named endpoint with its own middlewares, sockets and rooms. In: CONNECT of a connection. Out: a socket that is told `connection`, or a
 // refusal. Sockets enter through admit and leave through remove.
-import { RESERVED_EVENTS } from '@tidewire/protocol'
 import type { Adapter, Room, SocketId } from '../adapter/adapter.ts'
 import { BroadcastOperator } from '../broadcast/operator.ts'
 import type { RemoteSocket } from '../broadcast/operator.ts'
@@ -236,9 +235,7 @@ export class Namespace<
     event: Event,
     ...args: EventParams<DecorateAcknowledgementsWithTimeoutAndMultipleResponses<ServerSideEvents>, Event>
   ): boolean {
-    if (RESERVED_EVENTS.has(event as string) || OWN_EVENTS.has(event as string)) {
-      throw new Error(`"${String(event)}" is a reserved event name`)
-    }
+    if (OWN_EVENTS.has(event as string)) throw new Error(`"${String(event)}" is a reserved event name`)
     this.adapter.serverSideEmit([event, ...args])
     return true
   }
