@@ -208,3 +208,33 @@ group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=true
 `
 }
+
+/** A real Redis without persistence. */
+export async function startRedis(): Promise<Daemon> {
+  const program = await provision('redis')
+  const port = await freePort()
+  return startDaemon(program, ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], { port })
+}
+
+export interface Postgres extends Daemon {
+  url: string
+}
+
+/** A real PostgreSQL on an empty data folder; its own user runs it, because it refuses root. */
+export async function startPostgres(): Promise<Postgres> {
+  const bin = await provision('postgres')
+  const port = await freePort()
+  const dir = mkdtempSync(join(tmpdir(), 'tidewire-postgres-'))
+  const isRoot = process.getuid?.() === 0
+  const asOwner = (command: string, args: string[]): [string, string[]] =>
+    isRoot ? ['runuser', ['-u', 'postgres', '--', join(bin, command), ...args]] : [join(bin, command), args]
+  if (isRoot) spawnSync('chown', ['postgres', dir])
+  const [initdb, initdbArgs] = asOwner('initdb', ['-D', join(dir, 'data'), '-A', 'trust', '-U', 'postgres', '-N', '-E', 'UTF8', '--locale=C'])
+  const made = spawnSync(initdb, initdbArgs, { encoding: 'utf8', cwd: dir })
+  if (made.status !== 0) throw new Error(`PostgreSQL could not make ${dir}: ${made.stdout}${made.stderr}`)
+  const [command, args] = asOwner('postgres', ['-D', join(dir, 'data'), '-p', String(port), '-h', '127.0.0.1', '-k', dir, '-F'])
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+  // SIGINT is its fast shutdown; SIGTERM waits for clients.
+  const daemon = await startDaemon(command, args, { port, dir, stopSignal: 'SIGINT' })
+  return { ...daemon, url }
+}

@@ -49,6 +49,10 @@ export interface Provisions {
   chromium: string
   /** The JDK, and the class path of the broker, which also holds the Java producer and consumer. */
   kafka: JavaTools & { classpath: string }
+  /** The server program. */
+  redis: string
+  /** The folder of the server programs. */
+  postgres: string
 }
 
 /** Something the tests need cannot be had on this machine; `message` says what to do. */
@@ -83,6 +87,18 @@ const makers: { [K in keyof Provisions]: () => Provisions[K] } = {
     ...javaTools(),
     classpath: mavenJars('kafka-4.4.0', ['org.apache.kafka:kafka_2.13:4.4.0']),
   }),
+  redis: () => {
+    if (which('redis-server') === undefined) aptInstall(['redis-server'])
+    return need('redis-server')
+  },
+  postgres: () => {
+    const found = findPostgres()
+    if (found !== undefined) return found
+    aptInstall(['postgresql'])
+    const installed = findPostgres()
+    if (installed === undefined) throw new ProvisionError('no PostgreSQL after installing it')
+    return installed
+  },
 }
 
 export const provisionNames = Object.keys(makers) as (keyof Provisions)[]
@@ -245,6 +261,16 @@ function findChromium(): string | undefined {
     '/usr/bin/google-chrome',
     '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
   ].find((path) => path !== undefined && existsSync(path))
+}
+
+/** The newest version that Debian has put on this machine. */
+function findPostgres(): string | undefined {
+  const versions = '/usr/lib/postgresql'
+  if (!existsSync(versions)) return undefined
+  return readdirSync(versions)
+    .toSorted((a, b) => Number(b) - Number(a))
+    .map((version) => join(versions, version, 'bin'))
+    .find((dir) => existsSync(join(dir, 'initdb')))
 }
 
 function need(command: string): string {
