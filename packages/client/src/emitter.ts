@@ -1,27 +1,33 @@
 // A small event emitter for any runtime, with the method names that users of the official client know.
 
+import type { EventNames, EventParams, EventsMap, ReservedOrUserEventNames, ReservedOrUserListener } from './event-types.ts'
+
 type Listener = (...args: any[]) => void
 
-export class Emitter<Events extends { [event: string]: any } = { [event: string]: any }> {
-  #listeners: Map<string, Listener[]> | undefined
+export class Emitter<
+  ListenEvents extends EventsMap = EventsMap,
+  EmitEvents extends EventsMap = EventsMap,
+  ReservedEvents extends EventsMap = {},
+> {
+  #listeners: Map<string | symbol, Listener[]> | undefined
 
-  on<Event extends keyof Events & string>(event: Event, listener: Events[Event]): this {
+  on<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event: Event, listener: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this {
     const listeners = (this.#listeners ??= new Map()).get(event)
     if (listeners === undefined) this.#listeners.set(event, [listener])
     else listeners.push(listener)
     return this
   }
 
-  once<Event extends keyof Events & string>(event: Event, listener: Events[Event]): this {
+  once<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event: Event, listener: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this {
     const wrapper = (...args: any[]): void => {
-      this.off(event, wrapper as Events[Event])
-      listener.apply(this, args)
+      this.off(event, wrapper as any)
+      ;(listener as Listener).apply(this, args)
     }
     wrapper.listener = listener
-    return this.on(event, wrapper as Events[Event])
+    return this.on(event, wrapper as any)
   }
 
-  off<Event extends keyof Events & string>(event?: Event, listener?: Events[Event]): this {
+  off<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event?: Event, listener?: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this {
     if (event === undefined) this.#listeners = undefined
     else if (listener === undefined) this.#listeners?.delete(event)
     else {
@@ -33,34 +39,34 @@ export class Emitter<Events extends { [event: string]: any } = { [event: string]
   }
 
   /** Calls the listeners; named so that `emit` is free for what goes to the server. */
-  emitReserved(event: string, ...args: any[]): this {
+  emitReserved(event: string | symbol, ...args: any[]): this {
     const listeners = this.#listeners?.get(event)
     if (listeners !== undefined) for (const listener of listeners.slice()) listener.apply(this, args)
     return this
   }
 
-  emit(event: string, ...args: any[]): this {
+  emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: EventParams<EmitEvents, Event>): this {
     return this.emitReserved(event, ...args)
   }
 
-  listeners<Event extends keyof Events & string>(event: Event): Events[Event][] {
-    return (this.#listeners?.get(event) ?? []) as Events[Event][]
+  listeners<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event: Event): ReservedOrUserListener<ReservedEvents, ListenEvents, Event>[] {
+    return (this.#listeners?.get(event) ?? []) as ReservedOrUserListener<ReservedEvents, ListenEvents, Event>[]
   }
 
-  hasListeners(event: keyof Events & string): boolean {
+  hasListeners(event: ReservedOrUserEventNames<ReservedEvents, ListenEvents>): boolean {
     return this.#listeners?.has(event) ?? false
   }
 
-  addEventListener<Event extends keyof Events & string>(event: Event, listener: Events[Event]): this {
+  addEventListener<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event: Event, listener: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this {
     return this.on(event, listener)
   }
-  removeListener<Event extends keyof Events & string>(event?: Event, listener?: Events[Event]): this {
+  removeListener<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event?: Event, listener?: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this {
     return this.off(event, listener)
   }
-  removeEventListener<Event extends keyof Events & string>(event?: Event, listener?: Events[Event]): this {
+  removeEventListener<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event?: Event, listener?: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this {
     return this.off(event, listener)
   }
-  removeAllListeners(event?: keyof Events & string): this {
+  removeAllListeners(event?: ReservedOrUserEventNames<ReservedEvents, ListenEvents>): this {
     return this.off(event)
   }
 }

@@ -5,9 +5,11 @@ import { Backoff } from './backoff.ts'
 import { createCodec } from './codec.ts'
 import type { ClientCodec } from './codec.ts'
 import { Emitter } from './emitter.ts'
+import type { DefaultEventsMap, EventsMap } from './event-types.ts'
 import { EngineClient } from './engine/engine-client.ts'
 import type { ManagerOptions, SocketOptions } from './options.ts'
 import { Socket } from './socket.ts'
+import type { DisconnectDescription } from './socket.ts'
 import { parseUrl } from './url.ts'
 
 export interface ManagerReservedEvents {
@@ -15,12 +17,11 @@ export interface ManagerReservedEvents {
   error: (error: Error) => void
   ping: () => void
   packet: (packet: SocketPacket) => void
-  close: (reason: string, description?: unknown) => void
+  close: (reason: string, description?: DisconnectDescription) => void
   reconnect_failed: () => void
   reconnect_attempt: (attempt: number) => void
   reconnect_error: (error: Error) => void
   reconnect: (attempt: number) => void
-  [event: string]: (...args: any[]) => void
 }
 
 /** Why connecting failed: what was tried, and what to do. */
@@ -30,9 +31,13 @@ export interface ConnectErrorDetails {
   hint: string
 }
 
-export class Manager extends Emitter<ManagerReservedEvents> {
+export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEvents extends EventsMap = ListenEvents> extends Emitter<
+  {},
+  {},
+  ManagerReservedEvents
+> {
   readonly uri: string
-  readonly opts: ManagerOptions & SocketOptions
+  opts: Partial<ManagerOptions & SocketOptions>
   engine!: EngineClient
   _autoConnect: boolean
   _readyState: 'opening' | 'open' | 'closed' = 'closed'
@@ -106,11 +111,11 @@ export class Manager extends Emitter<ManagerReservedEvents> {
     this.#settings.randomizationFactor = this.backoff.jitter = value
     return this
   }
-  timeout(): number | false
-  timeout(value: number | false): this
-  timeout(value?: number | false): this | number | false {
+  timeout(): number | boolean
+  timeout(value: number | boolean): this
+  timeout(value?: number | boolean): this | number | boolean {
     if (value === undefined) return this.#settings.timeout
-    this.#settings.timeout = value
+    this.#settings.timeout = value === true ? 20_000 : value
     return this
   }
 
@@ -121,7 +126,7 @@ export class Manager extends Emitter<ManagerReservedEvents> {
     if (this._readyState !== 'closed') return this
     this._readyState = 'opening'
     this.#skipReconnect = false
-    const engine = new EngineClient(parseUrl(this.uri), this.opts)
+    const engine = new EngineClient(parseUrl(this.uri ?? uriOf(this.opts)), this.opts)
     this.engine = engine
     const fail = (error: Error, code?: ConnectErrorDetails['code']): void => {
       if (this.engine !== engine || this._readyState !== 'opening') return
@@ -203,7 +208,7 @@ export class Manager extends Emitter<ManagerReservedEvents> {
   // ---- sockets
 
   /** The socket of a namespace, made if need be. */
-  socket(namespace: string, options?: Partial<SocketOptions>): Socket<any, any> {
+  socket(namespace: string, options?: Partial<SocketOptions>): Socket {
     const known = this.nsps[namespace]
     if (known === undefined) return (this.nsps[namespace] = new Socket(this, namespace, options))
     if (this._autoConnect && !known.active) known.connect()
@@ -280,6 +285,10 @@ export class Manager extends Emitter<ManagerReservedEvents> {
     }, this.backoff.duration())
     if (this.opts.autoUnref) (this.#reconnectTimer as { unref?: () => void }).unref?.()
   }
+}
+
+function uriOf({ hostname, host = hostname, port, secure }: Partial<ManagerOptions>): string | undefined {
+  return host === undefined ? undefined : `${secure ? 'https' : 'http'}://${host}${port === undefined ? '' : `:${port}`}`
 }
 
 /** Adds to the error what was tried and what to do about it. */

@@ -3,6 +3,13 @@ import type { Revision } from './engine/negotiation.ts'
 import type { TransportConstructor } from './transports/transport.ts'
 
 export interface EngineClientOptions {
+  /** Where the server is, for a Manager made without a URL. */
+  hostname?: string
+  /** The same as `hostname`. */
+  host?: string
+  port?: string | number
+  /** https and wss instead of http and ws. Default false. */
+  secure?: boolean
   path?: string
   addTrailingSlash?: boolean
   /** Sent with every request. */
@@ -41,19 +48,30 @@ export interface EngineClientOptions {
   protocolVersion?: Revision | 'auto'
 }
 
+/** All with their defaults; functions take a `Partial` of it. */
 export interface ManagerOptions extends EngineClientOptions {
-  forceNew?: boolean
-  multiplex?: boolean
-  reconnection?: boolean
-  reconnectionAttempts?: number
-  reconnectionDelay?: number
-  reconnectionDelayMax?: number
-  randomizationFactor?: number
-  /** Milliseconds for one attempt to connect. */
-  timeout?: number
-  autoConnect?: boolean
+  /** Path the server answers under. Default "/socket.io". */
+  path: string
+  /** A connection of its own, not shared with other namespaces. Default false. */
+  forceNew: boolean
+  /** False is the same as `forceNew`. Default true. */
+  multiplex: boolean
+  /** Reconnect after the connection is lost. Default true. */
+  reconnection: boolean
+  /** Default Infinity. */
+  reconnectionAttempts: number
+  /** Milliseconds before the first attempt; doubled for each following one. Default 1000. */
+  reconnectionDelay: number
+  /** Most milliseconds between two attempts. Default 5000. */
+  reconnectionDelayMax: number
+  /** How far delays are spread, from 0 to 1. Default 0.5. */
+  randomizationFactor: number
+  /** Milliseconds for one attempt to connect. Default 20000. */
+  timeout: number
+  /** Connect when made; false waits for `connect()`. Default true. */
+  autoConnect: boolean
   /** A parser instead of ours: an object with Encoder and Decoder; servers must use the same. */
-  parser?: any
+  parser: any
 }
 
 export interface SocketOptions {

@@ -3,35 +3,25 @@
 import { PacketType, RESERVED_EVENTS } from '@tidewire/protocol'
 import type { SocketPacket } from '@tidewire/protocol'
 import { Emitter } from './emitter.ts'
+import type { AllButLast, DecorateAcknowledgements, DefaultEventsMap, EventNames, EventParams, EventsMap, FirstArg, Last } from './event-types.ts'
 import type { Manager } from './manager.ts'
 import type { SocketOptions } from './options.ts'
 import { encodeQuery } from './url.ts'
 
-export interface DisconnectDescription {
-  description: string
-  context?: unknown
+/** What is known about a loss of the connection. */
+export type DisconnectDescription = Error | { description: string; context?: unknown }
+
+/** A refusal by the server: `data` is what its middleware put on the error. */
+export interface ExtendedError extends Error {
+  data?: any
 }
-export type SocketDisconnectReason =
-  | 'io server disconnect'
-  | 'io client disconnect'
-  | 'ping timeout'
-  | 'transport close'
-  | 'transport error'
-  | 'parse error'
 
 export interface SocketReservedEvents {
   connect: () => void
-  connect_error: (error: Error & { data?: any }) => void
-  disconnect: (reason: SocketDisconnectReason, details?: unknown) => void
+  connect_error: (error: ExtendedError) => void
+  disconnect: (reason: Socket.DisconnectReason, description?: DisconnectDescription) => void
 }
 
-export interface DefaultEventsMap {
-  [event: string]: (...args: any[]) => void
-}
-
-type Params<Map, Event extends keyof Map> = Map[Event] extends (...args: infer Args) => any ? Args : never
-type AllButLast<Args extends any[]> = Args extends [...infer Head, any] ? Head : any[]
-type AckOf<Args extends any[]> = Args extends [...any[], (value: infer Value, ...rest: any[]) => any] ? Value : any
 type CatchAll = (...args: any[]) => void
 type Ack = ((...args: any[]) => void) & { withError?: boolean }
 
@@ -51,10 +41,10 @@ interface QueuedEvent {
 }
 
 export class Socket<
-  ListenEvents extends { [event: string]: any } = DefaultEventsMap,
-  EmitEvents extends { [event: string]: any } = ListenEvents,
-> extends Emitter<ListenEvents & SocketReservedEvents> {
-  readonly io: Manager
+  ListenEvents extends EventsMap = DefaultEventsMap,
+  EmitEvents extends EventsMap = ListenEvents,
+> extends Emitter<ListenEvents, EmitEvents, SocketReservedEvents> {
+  readonly io: Manager<ListenEvents, EmitEvents>
   readonly nsp: string
   id: string | undefined
   connected = false
@@ -62,8 +52,8 @@ export class Socket<
   recovered = false
   /** Why the server did not give it back (tidewire servers say so): "session unknown", "invalid offset" or "events lost". */
   recoveryFailure: string | undefined
-  auth: SocketOptions['auth']
-  receiveBuffer: any[][] = []
+  auth: { [key: string]: any } | ((callback: (data: object) => void) => void)
+  receiveBuffer: (readonly any[])[] = []
   sendBuffer: SocketPacket[] = []
   flags: Flags = {}
   acks: { [id: number]: Ack } = {}
@@ -79,10 +69,10 @@ export class Socket<
 
   constructor(io: Manager, nsp: string, options: Partial<SocketOptions> = {}) {
     super()
-    this.io = io
+    this.io = io as Manager<any, any>
     this.nsp = nsp
     this.#options = options
-    this.auth = options.auth
+    this.auth = options.auth!
     if (io._autoConnect) this.connect()
   }
 
@@ -175,7 +165,7 @@ export class Socket<
    * Sends an event; the last argument may be a function for the server's acknowledgement.
    * @throws Error for a reserved name
    */
-  override emit<Event extends keyof EmitEvents & string>(event: Event, ...args: Params<EmitEvents, Event>): this
+  override emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: EventParams<EmitEvents, Event>): this
   override emit(event: string, ...rest: any[]): this {
     if (RESERVED_EVENTS.has(event)) throw new Error(`"${event}" is a reserved event name`)
     const args: any[] = [event, ...rest]
@@ -218,10 +208,10 @@ export class Socket<
   }
 
   /** Sends an event and resolves with the acknowledgement; rejects on time-out or disconnection. */
-  emitWithAck<Event extends keyof EmitEvents & string>(
+  emitWithAck<Event extends EventNames<EmitEvents>>(
     event: Event,
-    ...args: AllButLast<Params<EmitEvents, Event>>
-  ): Promise<AckOf<Params<EmitEvents, Event>>> {
+    ...args: AllButLast<EventParams<EmitEvents, Event>>
+  ): Promise<FirstArg<Last<EventParams<EmitEvents, Event>>>> {
     return new Promise((resolve, reject) => {
       const callback: Ack = (error: unknown, value: any) => (error ? reject(error) : resolve(value))
       callback.withError = true
@@ -244,9 +234,9 @@ export class Socket<
     return this
   }
   /** Milliseconds to wait for the acknowledgement of the next event. */
-  timeout(timeout: number): this {
+  timeout(timeout: number): Socket<ListenEvents, DecorateAcknowledgements<EmitEvents>> {
     this.flags = { ...this.flags, timeout }
-    return this
+    return this as Socket<any, any>
   }
 
   #send(packet: SocketPacket): void {
@@ -333,8 +323,8 @@ export class Socket<
     else this.receiveBuffer.push(args)
   }
 
-  #dispatch(args: any[]): void {
-    for (const listener of this.#anyListeners.slice()) listener.apply(this, args)
+  #dispatch(args: readonly any[]): void {
+    for (const listener of this.#anyListeners.slice()) Reflect.apply(listener, this, args)
     const [event, ...rest] = args
     this.emitReserved(event, ...rest)
     if (this._pid !== undefined && typeof args.at(-1) === 'string') this._lastOffset = args.at(-1)
@@ -427,4 +417,15 @@ export class Socket<
       if (ack.withError) ack.call(this, new Error('socket has been disconnected'))
     }
   }
+}
+
+export declare namespace Socket {
+  /** Why a socket was disconnected; after the first two it does not reconnect by itself. */
+  type DisconnectReason =
+    | 'io server disconnect'
+    | 'io client disconnect'
+    | 'ping timeout'
+    | 'transport close'
+    | 'transport error'
+    | 'parse error'
 }
