@@ -73,10 +73,10 @@ const KINDS: Record<string, Kind> = {
   },
 }
 
-async function serve(server: string, adapter: unknown): Promise<{ io: any; url: string }> {
+async function serve(server: string, adapter: unknown, more: object = {}): Promise<{ io: any; url: string }> {
   const http = createServer()
   const io: any =
-    server === 'tidewire' ? new Server(http, { adapter } as object) : new (require('socket.io-4.8.4').Server)(http, { adapter, allowEIO3: true })
+    server === 'tidewire' ? new Server(http, { adapter, ...more } as object) : new (require('socket.io-4.8.4').Server)(http, { adapter, allowEIO3: true, ...more })
   await once(http.listen(0, '127.0.0.1'), 'listening')
   cleanups.push(async () => {
     await new Promise<void>((resolve) => {
@@ -232,4 +232,41 @@ describe.skipIf(skip !== undefined).each(Object.keys(KINDS))('%s', (name) => {
 
     expect(results['tidewire']).toEqual(results['official'])
   })
+})
+
+/** A client that loses its connection and comes back to another node. */
+async function comeBack(server: string, kind: Kind): Promise<unknown> {
+  const recovery = { connectionStateRecovery: { maxDisconnectionDuration: 10_000 } }
+  const nodes = [await serve(server, await kind.adapter(), recovery), await serve(server, await kind.adapter(), recovery)]
+  const connected = next(nodes[0]!.io, 'connection')
+  const client = connectClient(nodes[0]!.url, { transports: ['websocket'], forceNew: true, reconnectionDelay: 50 })
+  cleanups.push(() => client.disconnect())
+  await next(client, 'connect')
+  const [socket] = await connected
+  await socket.join('room')
+  socket.data.name = 'Ann'
+  const { id } = client
+  const first = next(client, 'first')
+  nodes[0]!.io.to('room').emit('first')
+  await first
+  const gone = next(socket, 'disconnect')
+  client.io.uri = nodes[1]!.url
+  client.io.engine.transport.ws.terminate()
+  await gone
+  const missed = next(client, 'missed')
+  const again = next(nodes[1]!.io, 'connection')
+  nodes[0]!.io.to('room').emit('missed', '漏', Buffer.from([1]))
+  const [text, bytes] = await missed
+  const [recovered] = await again
+  return [text, Buffer.from(bytes).toString('hex'), client.recovered, client.id === id, recovered.recovered, recovered.data, recovered.rooms.has('room')]
+}
+
+it.skipIf(skip !== undefined)('[API-13] recovers a connection on another node over redis-streams-adapter 0.3.1, as the official server does', async () => {
+  const kind = KINDS['redis-streams-adapter 0.3.1']!
+  const official = await comeBack('official', kind)
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+  const own = await comeBack('tidewire', kind)
+
+  expect(own).toEqual(official)
+  expect(own).toEqual(['漏', '01', true, true, true, { name: 'Ann' }, true])
 })

@@ -4,7 +4,6 @@
 import type { SocketPacket } from '@tidewire/protocol'
 import { EventEmitter } from 'node:events'
 import { EncodedPacket } from '../broadcast/encoded.ts'
-import { createSecret } from '../ids.ts'
 import type { Namespace } from '../namespace/namespace.ts'
 import type { PersistedSession, RecoveryFailure, RestoredSession } from '../recovery/session-aware-adapter.ts'
 import type { Socket } from '../socket/socket.ts'
@@ -157,7 +156,7 @@ export class Adapter extends EventEmitter {
     if (typeof ack === 'function') (ack as (error: null, responses: unknown[]) => void)(null, [])
   }
 
-  // ---- connection state recovery: the official adapters have the first two methods, ours all (recovery/session-aware-adapter)
+  // ---- connection state recovery: the contract of the official adapters; ours has more (recovery/session-aware-adapter)
 
   /** A socket that may come back has lost its connection. */
   persistSession(_session: PersistedSession): void {}
@@ -167,27 +166,9 @@ export class Adapter extends EventEmitter {
     return null
   }
 
-  /** A socket is let in; gives the secret that it may come back with. */
-  openSession(_socket: AnySocket): string {
-    return createSecret()
-  }
-
-  /** `socket` takes a restored session over; false when it is no longer there. */
-  resumeSession(_pid: string, _socket: AnySocket): boolean {
-    return true
-  }
-
-  /** The socket has left for good. */
-  endSession(_pid: string): void {}
-
   /** Sessions of clients that are away: a namespace with some is not empty. */
   get pendingSessions(): number {
     return 0
-  }
-
-  /** A packet for one socket that is not in its room yet, or not through the adapter. */
-  stamp(packet: SocketPacket): EncodedPacket {
-    return new EncodedPacket(packet, this.nsp.server.codec)
   }
 
   /** Each selected socket once: members of any of the rooms (of the namespace, when none is named) that are in none of `except`. */

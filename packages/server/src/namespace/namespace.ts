@@ -142,11 +142,21 @@ export class Namespace<
         this.checkEmpty()
         return
       }
-      if (session !== undefined && !this.adapter.resumeSession(session.pid, socket as Socket<any, any, any, any>)) {
+      if (session !== undefined && this.adapter instanceof SessionAwareAdapter && !this.adapter.resumeSession(session.pid, socket as Socket<any, any, any, any>)) {
         return this.#admit(client, auth, undefined, 'session unknown')
       }
       this.sockets.set(socket.id, socket)
-      socket.open(session)
+      try {
+        socket.open(session)
+      } catch (cause) {
+        // An adapter of another make: the client is told, and so is the operator.
+        this.sockets.delete(socket.id)
+        socket.connected = false
+        client.remove(socket as Socket<any, any, any, any>)
+        this.server.handleHandlerError(cause, { socket: socket as Socket<any, any, any, any>, event: 'adapter' })
+        client.refuse(this, new Error('internal server error'))
+        return
+      }
       this.#emitReserved('connect', socket)
       this.#emitReserved('connection', socket)
     }

@@ -103,13 +103,15 @@ export class SessionAwareAdapter extends Adapter {
     this.#log.append({ seq, encoded, rooms: [...options.rooms], except, at: performance.now(), bytes })
   }
 
-  override stamp(packet: SocketPacket): EncodedPacket {
+  /** A packet for one socket that is not in its room yet. */
+  stamp(packet: SocketPacket): EncodedPacket {
     return new EncodedPacket(packet, this.nsp.server.codec, packet.id === undefined ? offsetOf(this.#log.seq) : undefined)
   }
 
   // ---- sessions
 
-  override openSession(socket: AnySocket): string {
+  /** A socket is let in; gives the secret that it may come back with. */
+  openSession(socket: AnySocket): string {
     const pid = createSecret()
     this.#records.set(pid, {
       sid: socket.id,
@@ -139,7 +141,8 @@ export class SessionAwareAdapter extends Adapter {
     this.#timer ??= setInterval(() => this.#sweep(), SWEEP_MS).unref()
   }
 
-  override endSession(pid: string): void {
+  /** The socket has left for good. */
+  endSession(pid: string): void {
     this.#records.delete(pid)
     this.#away.delete(pid)
     this.#restWhenIdle()
@@ -173,7 +176,7 @@ export class SessionAwareAdapter extends Adapter {
   }
 
   /** `socket` takes the session over; false when another connection was faster or it has expired meanwhile. */
-  override resumeSession(pid: string, socket: AnySocket): boolean {
+  resumeSession(pid: string, socket: AnySocket): boolean {
     const record = this.#records.get(pid)
     if (record === undefined || record.socket !== undefined) return false
     record.socket = socket

@@ -22,8 +22,9 @@ import type {
   Last,
   TypedEmitter,
 } from '../events/types.ts'
-import { createId } from '../ids.ts'
+import { createId, createSecret } from '../ids.ts'
 import type { Namespace } from '../namespace/namespace.ts'
+import { SessionAwareAdapter } from '../recovery/session-aware-adapter.ts'
 import type { RecoveryFailure, RestoredSession } from '../recovery/session-aware-adapter.ts'
 import type { Server } from '../server.ts'
 import { ackErrorOf, callGuarded } from './handler-errors.ts'
@@ -161,7 +162,7 @@ export class Socket<
     const options = { rooms: new Set([this.id]), except: new Set<Room>(), ...(flags === undefined ? {} : { flags }) }
     if (this.#hasOpened) return this.adapter.broadcast(packet, options)
     this.notifyOutgoingListeners(packet)
-    this.client.write(this.adapter.stamp(packet), flags)
+    this.client.write(this.#adapterOfSessions?.stamp(packet) ?? new EncodedPacket(packet, this.nsp.server.codec), flags)
   }
 
   #write(packet: SocketPacket, flags?: BroadcastFlags): void {
@@ -271,7 +272,7 @@ export class Socket<
   /** The namespace has let it in, with the session of an earlier connection if there is one. */
   open(session?: RestoredSession): void {
     const isRecoverable = Boolean(this.server.opts.connectionStateRecovery) && this.client.revision === 5
-    if (isRecoverable) this.pid ??= this.adapter.openSession(this as Socket<any, any, any, any>)
+    if (isRecoverable) this.pid ??= this.#adapterOfSessions?.openSession(this as Socket<any, any, any, any>) ?? createSecret()
     this.#hasOpened = true
     this.connected = true
     void this.adapter.addAll(this.id, new Set([this.id, ...(session?.rooms ?? [])]))
@@ -279,6 +280,11 @@ export class Socket<
     // Clients keep what comes before the CONNECT and hand it over with it (spec: SIO-60).
     for (const data of session?.missedPackets ?? []) this.#write({ type: PacketType.EVENT, nsp: this.nsp.name, data })
     this.#write({ type: PacketType.CONNECT, nsp: this.nsp.name, ...(this.client.revision === 5 ? { data: this.#connectData() } : {}) })
+  }
+
+  /** Adapters of other makes have only persistSession and restoreSession. */
+  get #adapterOfSessions(): SessionAwareAdapter | undefined {
+    return this.adapter instanceof SessionAwareAdapter ? this.adapter : undefined
   }
 
   #connectData(): Record<string, unknown> {
@@ -433,7 +439,7 @@ export class Socket<
   }
 
   #leaveSession(pid: string, reason: DisconnectReason): void {
-    if (!RECOVERABLE.has(reason)) return this.adapter.endSession?.(pid)
+    if (!RECOVERABLE.has(reason)) return this.#adapterOfSessions?.endSession(pid)
     this.adapter.persistSession({ sid: this.id, pid, rooms: [...this.rooms], data: this.data })
   }
 

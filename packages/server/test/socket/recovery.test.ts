@@ -1,6 +1,7 @@
 // Connection state recovery on the wire, and with the unmodified official client.
 import { createRequire } from 'node:module'
 import fc from 'fast-check'
+import { Adapter } from 'tidewire'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { EncodedPacket } from '../../src/broadcast/encoded.ts'
 import { EventLog } from '../../src/recovery/event-log.ts'
@@ -304,6 +305,24 @@ describe('connection state recovery', () => {
     const { replayed, answer: second } = await join({ pid: answer.pid }, '/team-1')
 
     expect([second.sid, replayed.length]).toEqual([answer.sid, 1])
+  })
+
+  it('[SIO-77] an adapter that throws refuses the client, and the operator hears of it', async () => {
+    const heard: unknown[] = []
+    class Broken extends Adapter {
+      override addAll(): void {
+        throw new Error('no room')
+      }
+    }
+    server = await start({ adapter: Broken, onHandlerError: (error) => void heard.push((error as Error).message) })
+    const wire = new WireSocket(server.port, websocket(4))
+    wires.push(wire)
+    await wire.next()
+    wire.ws.send('40')
+
+    expect(await wire.next()).toBe('44{"message":"internal server error"}')
+    expect(heard).toEqual(['no room'])
+    expect(server.io.sockets.sockets.size).toBe(0)
   })
 
   it('[SIO-75, SIO-76] the log finds what a walk over everything finds, within its bytes', async () => {
