@@ -197,12 +197,15 @@ export class Run {
 /** The trace of a scenario over a pair; what fails is a line of it, so that pairs that fail differently differ. */
 export async function traceOf(scenario: Scenario, pair: Pair): Promise<Trace> {
   const run = new Run(pair)
+  let failure: string | undefined
   try {
     await scenario.run(run)
   } catch (error) {
-    run.trace.client.push(`FAILED ${(error as Error).message}`)
-  } finally {
-    await run.end()
+    failure = `FAILED ${(error as Error).message}`
   }
-  return { server: [...run.trace.server], client: [...run.trace.client] }
+  // What is noted while everything closes is not part of it.
+  const trace = { server: [...run.trace.server], client: [...run.trace.client] }
+  if (failure !== undefined) trace.client.push(failure)
+  await run.end()
+  return trace
 }

@@ -1,6 +1,17 @@
 // All scenarios, in the order of the document.
 import { acknowledgements } from './scenarios-acknowledgements.ts'
 import { connecting } from './scenarios-connecting.ts'
+import { events } from './scenarios-events.ts'
+import { lifecycle } from './scenarios-lifecycle.ts'
+import { namespaces } from './scenarios-namespaces.ts'
+import { rooms } from './scenarios-rooms.ts'
 import type { Scenario } from './scenario.ts'
 
-export const scenarios: Scenario[] = [...connecting, ...acknowledgements]
+export const scenarios: Scenario[] = [
+  ...connecting,
+  ...events,
+  ...acknowledgements,
+  ...rooms,
+  ...namespaces,
+  ...lifecycle,
+]

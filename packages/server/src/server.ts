@@ -213,8 +213,9 @@ export class Server<
 
   /** Disconnects all clients, closes the engine and the HTTP server. */
   async close(callback?: (error?: Error) => void): Promise<void> {
-    await Promise.allSettled([...this._nsps.values()].map(async (namespace) => namespace.adapter.close()))
+    // First, and within the call: "disconnect" listeners have run when it returns, and adapters still know the rooms.
     this.engine?.close()
+    await Promise.allSettled([...this._nsps.values()].map(async (namespace) => namespace.adapter.close()))
     const server = this.httpServer
     if (server === undefined) {
       callback?.()

@@ -45,6 +45,8 @@ export class Polling implements Transport {
       const what = method === 'GET' ? 'xhr poll error' : 'xhr post error'
       if (error !== undefined) return this.#fail(new TransportError(what, 0, error))
       if (answer!.status !== 200 && answer!.status !== 204 && answer!.status !== 1223) {
+        // A server that refuses a POST still has the session: it is told that this is the end.
+        if (method === 'POST') this.close()
         return this.#fail(new TransportError(what, answer!.status, { status: answer!.status, responseText: textOf(answer!.body) }))
       }
       done(answer!)
@@ -144,10 +146,11 @@ export class Polling implements Transport {
   }
 
   #fail(error: TransportError): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    this.#get?.abort()
-    this.#post?.abort()
+    if (!this.#isClosed) {
+      this.#isClosed = true
+      this.#get?.abort()
+      this.#post?.abort()
+    }
     this.handler.handleClose(error)
   }
 }

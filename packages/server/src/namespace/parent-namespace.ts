@@ -61,6 +61,6 @@ export class ParentNamespace<
   }
 
   override fetchSockets(): Promise<never> {
-    return Promise.reject(new Error('fetchSockets() is not supported on a namespace family; call it on one of its namespaces'))
+    return Promise.reject(new Error('fetchSockets() is not supported on parent namespaces'))
   }
 }
