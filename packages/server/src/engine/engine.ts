@@ -1,7 +1,8 @@
 // The Engine.IO server: the table of sessions, and the way a request takes (middleware, CORS, verification, handshake or session). The only
 // file that creates sessions; sessions leave through #removeSession.
-import { TidewireError, acceptKey } from '@tidewire/protocol'
+import { TidewireError } from '@tidewire/protocol'
 import type { EngineRevision } from '@tidewire/protocol'
+import { hash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { ServerResponse } from 'node:http'
 import type { IncomingMessage } from 'node:http'
@@ -31,6 +32,9 @@ import type { SessionContext } from './session.ts'
 import { TimerWheel } from './timer-wheel.ts'
 import { verify } from './verify.ts'
 import type { EngineView, Verdict } from './verify.ts'
+
+/** RFC 6455, 1.3. */
+const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
 /** Ticks of the heartbeat wheel per shortest interval, within bounds. */
 function tickOf(options: ResolvedEngineOptions): number {
@@ -259,8 +263,10 @@ export class Engine extends EventEmitter {
   #openSession(session: Session, transport: PollingTransport | WebSocketTransport): void {
     const { pingInterval, pingTimeout, maxHttpBufferSize, initialPacket } = this.opts
     this.#sessions.set(session.id, session)
-    const open = { sid: session.id, upgrades: this.upgrades(transport.name), pingInterval, pingTimeout, maxPayload: maxHttpBufferSize }
-    session.open(transport, JSON.stringify(open), initialPacket)
+    // perf: written by hand; only the id can hold what JSON must escape, when the application makes it.
+    const upgrades = this.upgrades(transport.name).length > 0 ? '["websocket"]' : '[]'
+    const open = `{"sid":${JSON.stringify(session.id)},"upgrades":${upgrades},"pingInterval":${pingInterval},"pingTimeout":${pingTimeout},"maxPayload":${maxHttpBufferSize}}`
+    session.open(transport, open, initialPacket)
     this.#handler.handleSession(session)
     if (this.listenerCount('connection') > 0) this.emit('connection', session)
   }
@@ -298,15 +304,15 @@ export class Engine extends EventEmitter {
     // Before anything else: an error without a listener would end the process.
     socket.on('error', destroySocket)
     this.#prepare(req)
-    const res = new ServerResponse(req)
-    const isPlain = this.#middlewares.length === 0
-    // A middleware may answer by itself: it then writes on the connection, in HTTP, before any 101.
-    if (!isPlain || this.opts.cors !== undefined) res.assignSocket(socket as Socket)
-    this.#admit(req, res, (reason) => {
-      if (res.socket !== null) res.detachSocket(socket as Socket)
+    const mayAnswer = this.#middlewares.length > 0 || this.opts.cors !== undefined
+    // perf: most servers add no header to the 101.
+    const hasHeaders = mayAnswer || Boolean(this.opts.cookie) || this.listenerCount('headers') + this.listenerCount('initial_headers') > 0
+    const res = hasHeaders ? new ServerResponse(req) : undefined
+    const proceed = (reason?: EngineRejection): void => {
+      if (res !== undefined && res.socket !== null) res.detachSocket(socket as Socket)
       const refuse = (refusal: EngineRejection): void => {
         this.#reportRefusal(req, refusal)
-        rejectUpgrade(socket, refusal, res.getHeaders())
+        rejectUpgrade(socket, refusal, res?.getHeaders() ?? {})
       }
       if (reason !== undefined) return refuse(reason)
       const verdict = verify(requestToVerify(req, true), this.#view)
@@ -319,7 +325,11 @@ export class Engine extends EventEmitter {
         if (socket.destroyed) return
         this.#acceptUpgrade(req, socket as Socket, head, verdict, res, key!, refuse)
       })
-    })
+    }
+    if (!mayAnswer || res === undefined) return proceed()
+    // A middleware may answer by itself: it then writes on the connection, in HTTP, before any 101.
+    res.assignSocket(socket as Socket)
+    this.#admit(req, res, proceed)
   }
 
   #allowUpgrade(req: EngineRequest, verdict: Verdict<Session>, done: (refusal?: EngineRejection) => void): void {
@@ -336,15 +346,17 @@ export class Engine extends EventEmitter {
     socket: Socket,
     head: Buffer,
     verdict: Verdict<Session>,
-    res: ServerResponse,
+    res: ServerResponse | undefined,
     key: string,
     refuse: (reason: EngineRejection) => void,
   ): void {
     const start = (session: Session): WebSocketTransport => {
-      if (this.listenerCount('headers') > 0) this.#collectHeaders('headers', req, res)
-      let answer = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptKey(key)}\r\n`
-      for (const [name, value] of Object.entries(res.getHeaders())) {
-        for (const one of Array.isArray(value) ? value : [value]) answer += `${name}: ${String(one)}\r\n`
+      if (res !== undefined && this.listenerCount('headers') > 0) this.#collectHeaders('headers', req, res)
+      let answer = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${hash('sha1', key + WEBSOCKET_GUID, 'base64')}\r\n`
+      if (res !== undefined) {
+        for (const [name, value] of Object.entries(res.getHeaders())) {
+          for (const one of Array.isArray(value) ? value : [value]) answer += `${name}: ${String(one)}\r\n`
+        }
       }
       socket.removeListener('error', destroySocket)
       return new WebSocketTransport(socket, session, {
@@ -371,8 +383,8 @@ export class Engine extends EventEmitter {
     this.#withId(req, refuse, (id) => {
       if (socket.destroyed) return
       const { cookie } = this.opts
-      if (cookie !== undefined && cookie !== false) res.setHeader('Set-Cookie', serializeCookie(cookie, id))
-      if (this.listenerCount('initial_headers') > 0) this.#collectHeaders('initial_headers', req, res)
+      if (cookie !== undefined && cookie !== false) res?.setHeader('Set-Cookie', serializeCookie(cookie, id))
+      if (res !== undefined && this.listenerCount('initial_headers') > 0) this.#collectHeaders('initial_headers', req, res)
       const session = this.#createSession(id, verdict.revision, req)
       const transport = start(session)
       this.#openSession(session, transport)

@@ -214,6 +214,8 @@ export class WebSocketTransport implements Edge, FrameHandler {
   lost(error?: Error): void {
     this.#isClosing = true
     this.writable = false
+    // perf: a close frame on a dead socket costs two errors with their stacks.
+    this.#isCloseFrameSent = true
     if (error === undefined) this.#report('transport close')
     else this.#report('transport error', error)
   }
