@@ -63,9 +63,10 @@ describe('the surface', () => {
     expect([...rows.keys()]).toEqual([...official.keys()])
     for (const [group, names] of official) {
       const row = rows.get(group)!
-      expect([...row.same, ...row.absent].toSorted(), group).toEqual([...names].toSorted())
-      expect(row.same.filter((name) => !isThere(group, name)), `${group}: gone`).toEqual([])
-      expect(row.absent.filter((name) => isThere(group, name)), `${group}: no longer absent`).toEqual([])
+      const gone = row.same.filter((name) => !isThere(group, name))
+      const isAbsentNoMore = row.absent.filter((name) => isThere(group, name))
+      expect({ group, names: [...row.same, ...row.absent].toSorted() }).toEqual({ group, names: [...names].toSorted() })
+      expect({ group, gone, isAbsentNoMore }).toEqual({ group, gone: [], isAbsentNoMore: [] })
     }
   })
 
@@ -89,9 +90,8 @@ describe('the surface', () => {
 
   it('[API-15] is on objects that are emitters of Node as the official ones are', async () => {
     const { EventEmitter } = await import('node:events')
-    for (const group of ['Server', 'Namespace', 'Socket', 'Adapter', 'Engine', 'engine Socket']) {
-      expect(ours.get(group), group).toBeInstanceOf(EventEmitter)
-    }
+    const groups = ['Server', 'Namespace', 'Socket', 'Adapter', 'Engine', 'engine Socket']
+    expect(groups.filter((group) => !(ours.get(group) instanceof EventEmitter))).toEqual([])
   })
 
   it('[API-15] resolves in the published order: the official packages stay what is compared with', () => {
