@@ -161,6 +161,7 @@ export class EngineClient extends Emitter {
     this.#pingTimeout = open.pingTimeout
     this.#maxPayload = open.maxPayload
     this.revision = transport.revision
+    this.emitReserved('packet', packet)
     this.emitReserved('handshake', open)
     const isPolling = transport.name === 'polling'
     // Polling bodies tell the revision by their form; so does the answer to a question for 3; and only revision 4 has maxPayload.
@@ -329,7 +330,7 @@ export class EngineClient extends Emitter {
 
   #handleProbeAnswer(packet: EnginePacket): void {
     const probe = this.#probe!
-    if (packet.type !== 'pong' || packet.data !== 'probe') return this.#failProbe(new TransportError('probe error'))
+    if (packet.type !== 'pong' || packet.data !== 'probe') return this.#failProbe(undefined)
     this.#isUpgrading = true
     this.emitReserved('upgrading', probe)
     this.transport.pause(() => {
@@ -356,7 +357,8 @@ export class EngineClient extends Emitter {
     const probe = this.#probe
     this.#probe = undefined
     probe?.close()
-    this.emitReserved('upgradeError', error ?? new TransportError('probe error'))
+    const failure = new Error(error === undefined ? 'probe error' : `probe error: Error: ${error.message}`, { cause: error })
+    this.emitReserved('upgradeError', Object.assign(failure, { transport: probe?.name }))
   }
 
   // ---- close

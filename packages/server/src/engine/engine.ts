@@ -1,6 +1,6 @@
 // The Engine.IO server: the table of sessions, and the way a request takes (middleware, CORS, verification, handshake or session). The only
 // file that creates sessions; sessions leave through #removeSession.
-import { TidewireError } from '@tidewire/protocol'
+import { ENGINE_ERRORS, TidewireError } from '@tidewire/protocol'
 import type { EngineRevision } from '@tidewire/protocol'
 import { hash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
@@ -214,7 +214,7 @@ export class Engine extends EventEmitter {
   }
 
   #reportRefusal(req: EngineRequest, { code, message, context }: EngineRejection): void {
-    if (this.listenerCount('connection_error') > 0) this.emit('connection_error', { req, code, message, context })
+    if (this.listenerCount('connection_error') > 0) this.emit('connection_error', { req, code, message: messageOfCode(code) ?? message, context })
   }
 
   #decorate(req: IncomingMessage, res: ServerResponse): void {
@@ -432,4 +432,9 @@ function isCrossSiteScript(headers: IncomingMessage['headers']): boolean {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+/** The general text of a code; what the application said to the client is in the context. */
+function messageOfCode(code: number): string | undefined {
+  return Object.values(ENGINE_ERRORS).find((one) => one.code === code)?.message
 }

@@ -23,7 +23,8 @@ export class RequestFacts {
   }
 
   get request(): EngineRequest {
-    return this.#original ?? this.#rebuild()
+    // Always the same object: what user code puts on it is still there the next time.
+    return (this.#original ??= this.#rebuild())
   }
 
   #rebuild(): EngineRequest {
