@@ -28,11 +28,16 @@ export interface ServerViews {
   attachApp(app: unknown, options?: object): never
   /** Serves a session of an engine that the application has made. */
   onconnection(session: EngineSession): this
+  /** The namespace a client asks for, made by a family if need be; false when there is none. */
+  _checkNamespace(name: string, auth: { [key: string]: any }, done: (namespace: AnyNamespace | false) => void): void
 }
 
 export interface NamespaceViews {
   /** Its middlewares. */
   readonly _fns: unknown[]
+  /** Makes its adapter anew, of the class that the server has now. */
+  _initAdapter(): void
+  _remove(socket: AnySocket): void
 }
 
 export interface SocketViews {
@@ -80,11 +85,24 @@ const serverMethods = {
     this.serveSession(session)
     return this
   },
+  _checkNamespace(this: AnyServer, name: string, auth: { [key: string]: any }, done: (namespace: AnyNamespace | false) => void): void {
+    this.findNamespace(name, auth, (namespace) => done(namespace ?? false))
+  },
 }
 
 const namespace: Views<AnyNamespace> = {
   _fns() {
     return (this as unknown as { middlewares: unknown[] }).middlewares
+  },
+}
+
+const namespaceMethods = {
+  _initAdapter(this: AnyNamespace): void {
+    this.adapter = this.server.createAdapter(this)
+    void this.adapter.init()
+  },
+  _remove(this: AnyNamespace, socket: AnySocket): void {
+    this.remove(socket)
   },
 }
 
@@ -121,7 +139,7 @@ function install(prototype: object, views: Views<any>, methods: Record<string, F
 
 export function installViews(prototypes: { server: object; namespace: object; socket: object; connection: object }): void {
   install(prototypes.server, server, serverMethods)
-  install(prototypes.namespace, namespace)
+  install(prototypes.namespace, namespace, namespaceMethods)
   install(prototypes.socket, {}, socketMethods)
   install(prototypes.connection, connection, connectionMethods)
 }

@@ -33,6 +33,20 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     this.#flags = flags
   }
 
+  /** compat: what it was made of; read only. */
+  get adapter(): Adapter {
+    return this.#adapter
+  }
+  get rooms(): ReadonlySet<Room> {
+    return this.#rooms
+  }
+  get exceptRooms(): ReadonlySet<Room> {
+    return this.#except
+  }
+  get flags(): Readonly<BroadcastFlags> {
+    return this.#flags
+  }
+
   /** Adds rooms; with several, a socket in any of them is reached, once. */
   to(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
     return new BroadcastOperator(this.#adapter, new Set([...this.#rooms, ...toList(room)]), this.#except, this.#flags)

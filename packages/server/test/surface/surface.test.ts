@@ -88,6 +88,24 @@ describe('the surface', () => {
     expect(missing).toEqual([])
   })
 
+  it('[API-15] offers views that say what the objects behind them say', async () => {
+    const io = ours.get('Server')
+    const main = ours.get('Namespace')
+    const found = (name: string): Promise<unknown> => new Promise((resolve) => io._checkNamespace(name, {}, resolve))
+    expect(await found('/')).toBe(main)
+    expect(await found('/nowhere')).toBe(false)
+    expect(await found('/family-1')).toBe(io._nsps.get('/family-1'))
+    const before = io.of('/family-1').adapter
+    io.of('/family-1')._initAdapter()
+    expect(io.of('/family-1').adapter).not.toBe(before)
+    const operator = io.to('a').except('b').volatile
+    expect([operator.adapter, [...operator.rooms], [...operator.exceptRooms], operator.flags]).toEqual([main.adapter, ['a'], ['b'], { volatile: true }])
+    expect(io.eio).toBe(io.engine)
+    expect(io.encoder.encode({ type: 2, nsp: '/', data: ['a'] })).toEqual(['2["a"]'])
+    expect(ours.get('Client').encoder.encode({ type: 2, nsp: '/x', data: ['a'] })).toEqual(['2/x,["a"]'])
+    expect([io._path, io._connectTimeout, io._serveClient]).toEqual(['/socket.io', 45_000, true])
+  })
+
   it('[API-15] is on objects that are emitters of Node as the official ones are', async () => {
     const { EventEmitter } = await import('node:events')
     const groups = ['Server', 'Namespace', 'Socket', 'Adapter', 'Engine', 'engine Socket']
