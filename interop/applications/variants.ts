@@ -1,0 +1,136 @@
+// Puts an application of this folder into two folders of `.cache/applications`: once with the official packages as published, once with
+// `socket.io` and `socket.io-client` replaced by our packed packages through npm overrides. In: the application's folder. Out: the trace
+// that its driver prints in either. A folder is named by the hash of all that went into it, so a rerun installs nothing.
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { cacheDir, ProvisionError } from '@tidewire/testkit/provision'
+
+const execute = promisify(execFile)
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const here = fileURLToPath(new URL('.', import.meta.url))
+const packed = join(cacheDir, 'applications', 'packed')
+
+/** Tarball by the name under which an application resolves it. */
+const OURS = {
+  'socket.io': 'tidewire',
+  'socket.io-client': 'tidewire-client',
+  '@tidewire/protocol': 'tidewire-protocol',
+}
+
+export type Variant = 'official' | 'ours'
+
+/** Our packages as they would be published; returns the folder of the tarballs. Call once per process. */
+export async function packOurs(): Promise<string> {
+  const names = ['protocol', 'client', 'server']
+  const folder = join(
+    packed,
+    hashOf(
+      names.flatMap((name) =>
+        ['src', 'package.json', 'tsdown.config.ts'].map((part) => join(root, 'packages', name, part)),
+      ),
+    ),
+  )
+  if (existsSync(folder)) return folder
+  const part = `${folder}.${process.pid}`
+  mkdirSync(part, { recursive: true })
+  await execute(process.execPath, [join(root, 'scripts/build.mjs')], { cwd: root })
+  for (const name of names)
+    await execute('npm', ['pack', '--silent', '--pack-destination', part], {
+      cwd: join(root, 'packages', name),
+    })
+  rmSync(folder, { recursive: true, force: true })
+  renameSync(part, folder)
+  return folder
+}
+
+/** Installs one variant of `application`; returns its folder. */
+export async function install(application: string, variant: Variant, tarballs: string): Promise<string> {
+  const source = join(here, application)
+  const manifest = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')) as Record<
+    string,
+    Record<string, string>
+  >
+  const files = Object.entries(OURS).map(
+    ([name, file]) => [name, `file:${join(tarballs, `${file}-0.1.0.tgz`)}`] as const,
+  )
+  if (variant === 'ours') {
+    manifest['overrides'] = Object.fromEntries(files.filter(([name]) => !name.startsWith('@')))
+    // What is a dependency of the application itself cannot be overridden from outside, only replaced.
+    for (const [name, file] of files) {
+      if (name in manifest['dependencies']! || name.startsWith('@')) manifest['dependencies']![name] = file
+    }
+    for (const [name] of files)
+      if (name in manifest['dependencies']!) manifest['overrides'][name] = `$${name}`
+  }
+  const text = JSON.stringify(manifest, undefined, 2)
+  const mark = createHash('sha256').update(text).digest('hex').slice(0, 16)
+  const folder = join(cacheDir, 'applications', application, `${variant}-${mark}`)
+  if (!existsSync(join(folder, '.complete'))) {
+    rmSync(folder, { recursive: true, force: true })
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'package.json'), text)
+    try {
+      await execute('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts'], {
+        cwd: folder,
+      })
+    } catch (error) {
+      throw new ProvisionError(
+        `npm cannot install ${application} (${variant}): ${String((error as { stderr?: string }).stderr ?? error)}`,
+      )
+    }
+    checkReplaced(folder, variant)
+    writeFileSync(join(folder, '.complete'), '')
+  }
+  for (const file of readdirSync(source))
+    if (file !== 'package.json') cpSync(join(source, file), join(folder, file), { recursive: true })
+  return folder
+}
+
+/** A copy of the wrong packages anywhere in the tree would make the comparison worthless. */
+function checkReplaced(folder: string, variant: Variant): void {
+  const found = readdirSync(join(folder, 'node_modules'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => /(^|node_modules\/)socket\.io(-client)?\/package\.json$/.test(path))
+    .map(
+      (path) =>
+        (JSON.parse(readFileSync(join(folder, 'node_modules', path), 'utf8')) as { name: string }).name,
+    )
+  if (found.length === 0 || found.some((name) => name.includes('tidewire') !== (variant === 'ours')))
+    throw new Error(`${folder} holds ${found.join(', ') || 'none'}: the overrides of ${variant} did not take`)
+}
+
+/** Runs the driver of an installed application; what it prints as its last line is the trace. */
+export async function traceOf(folder: string, env: Record<string, string> = {}): Promise<unknown> {
+  const { stdout } = await execute(process.execPath, ['driver.mjs'], {
+    cwd: folder,
+    env: { ...process.env, NODE_OPTIONS: '', ...env },
+    timeout: 60_000,
+    maxBuffer: 1 << 26,
+  })
+  return JSON.parse(stdout.trim().split('\n').at(-1)!) as unknown
+}
+
+function hashOf(paths: readonly string[]): string {
+  const hash = createHash('sha256')
+  for (const path of paths) {
+    const files = path.endsWith('src')
+      ? readdirSync(path, { recursive: true, encoding: 'utf8' })
+          .toSorted()
+          .map((file) => join(path, file))
+      : [path]
+    for (const file of files) if (/\.\w+$/.test(file)) hash.update(file).update(readFileSync(file))
+  }
+  return hash.digest('hex').slice(0, 16)
+}
