@@ -36,8 +36,10 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
   {},
   ManagerReservedEvents
 > {
+  /** The URL of the server; undefined for the one the page came from. */
   readonly uri: string
   opts: Partial<ManagerOptions & SocketOptions>
+  /** The engine session of the current connection. */
   engine!: EngineClient
   _autoConnect: boolean
   _readyState: 'opening' | 'open' | 'closed' = 'closed'
@@ -75,6 +77,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
 
   // ---- settings
 
+  /** Whether it reconnects by itself, read or set. Default true. */
   reconnection(): boolean
   reconnection(value: boolean): this
   reconnection(value?: boolean): this | boolean {
@@ -83,6 +86,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     if (!value) this.#skipReconnect = true
     return this
   }
+  /** How often it tries to reconnect, read or set. Default Infinity. */
   reconnectionAttempts(): number
   reconnectionAttempts(value: number): this
   reconnectionAttempts(value?: number): this | number {
@@ -90,6 +94,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     this.#settings.reconnectionAttempts = value
     return this
   }
+  /** Milliseconds before the first attempt, read or set. Default 1000. */
   reconnectionDelay(): number
   reconnectionDelay(value: number): this
   reconnectionDelay(value?: number): this | number {
@@ -97,6 +102,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     this.#settings.reconnectionDelay = this.backoff.min = value
     return this
   }
+  /** Most milliseconds between two attempts, read or set. Default 5000. */
   reconnectionDelayMax(): number
   reconnectionDelayMax(value: number): this
   reconnectionDelayMax(value?: number): this | number {
@@ -104,6 +110,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     this.#settings.reconnectionDelayMax = this.backoff.max = value
     return this
   }
+  /** How far delays are spread, from 0 to 1, read or set. Default 0.5. */
   randomizationFactor(): number
   randomizationFactor(value: number): this
   randomizationFactor(value?: number): this | number {
@@ -111,6 +118,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     this.#settings.randomizationFactor = this.backoff.jitter = value
     return this
   }
+  /** Milliseconds for one attempt to connect, or false; read or set. Default 20000. */
   timeout(): number | boolean
   timeout(value: number | boolean): this
   timeout(value?: number | boolean): this | number | boolean {
@@ -155,6 +163,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     return this
   }
 
+  /** The same as `open`. */
   connect(callback?: (error?: Error) => void): this {
     return this.open(callback)
   }
@@ -223,6 +232,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
 
   // ---- close
 
+  /** compat: closes the connection and gives up reconnecting. */
   _close(): void {
     this.#skipReconnect = true
     this._reconnecting = false
@@ -241,6 +251,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     engine.close()
   }
 
+  /** compat: the same as `_close`. */
   disconnect(): void {
     this._close()
   }

@@ -44,16 +44,23 @@ export class Socket<
   ListenEvents extends EventsMap = DefaultEventsMap,
   EmitEvents extends EventsMap = ListenEvents,
 > extends Emitter<ListenEvents, EmitEvents, SocketReservedEvents> {
+  /** The Manager it belongs to. */
   readonly io: Manager<ListenEvents, EmitEvents>
+  /** The namespace, with the slash. */
   readonly nsp: string
+  /** The id it has on the server; undefined while not connected. */
   id: string | undefined
+  /** True between "connect" and "disconnect". */
   connected = false
   /** True after a reconnection that gave the session back: nothing was missed. */
   recovered = false
   /** Why the server did not give it back (tidewire servers say so): "session unknown", "invalid offset" or "events lost". */
   recoveryFailure: string | undefined
+  /** Sent with each CONNECT: an object, or a function that calls back with one. May be changed between attempts. */
   auth: { [key: string]: any } | ((callback: (data: object) => void) => void)
+  /** Events that came before the CONNECT answer. */
   receiveBuffer: (readonly any[])[] = []
+  /** Packets that wait for a connection. */
   sendBuffer: SocketPacket[] = []
   flags: Flags = {}
   acks: { [id: number]: Ack } = {}
@@ -76,6 +83,7 @@ export class Socket<
     if (io._autoConnect) this.connect()
   }
 
+  /** The opposite of `connected`. */
   get disconnected(): boolean {
     return !this.connected
   }
@@ -87,6 +95,7 @@ export class Socket<
 
   // ---- connecting
 
+  /** Connects, the Manager too if it has to; does nothing while connected. */
   connect(): this {
     if (this.connected) return this
     this.#subscribe()
@@ -95,6 +104,7 @@ export class Socket<
     return this
   }
 
+  /** The same as `connect`. */
   open(): this {
     return this.connect()
   }
@@ -219,11 +229,13 @@ export class Socket<
     })
   }
 
+  /** Sends the event "message". */
   send(...args: any[]): this {
     ;(this.emit as (event: string, ...args: any[]) => this).call(this, 'message', ...args)
     return this
   }
 
+  /** Accepted for compatibility. */
   compress(compress: boolean): this {
     this.flags = { ...this.flags, compress }
     return this
@@ -349,33 +361,41 @@ export class Socket<
 
   // ---- catch-all
 
+  /** Calls the listener with every incoming event, name first, before its own listeners. */
   onAny(listener: CatchAll): this {
     this.#anyListeners.push(listener)
     return this
   }
+  /** As `onAny`, before the other catch-all listeners. */
   prependAny(listener: CatchAll): this {
     this.#anyListeners.unshift(listener)
     return this
   }
+  /** Removes a catch-all listener, or all. */
   offAny(listener?: CatchAll): this {
     this.#anyListeners = listener === undefined ? [] : this.#anyListeners.filter((one) => one !== listener)
     return this
   }
+  /** The catch-all listeners for incoming events. */
   listenersAny(): CatchAll[] {
     return this.#anyListeners
   }
+  /** Calls the listener with every event that is sent, name first. */
   onAnyOutgoing(listener: CatchAll): this {
     this.#anyOutgoingListeners.push(listener)
     return this
   }
+  /** As `onAnyOutgoing`, before the others. */
   prependAnyOutgoing(listener: CatchAll): this {
     this.#anyOutgoingListeners.unshift(listener)
     return this
   }
+  /** Removes a listener for outgoing events, or all. */
   offAnyOutgoing(listener?: CatchAll): this {
     this.#anyOutgoingListeners = listener === undefined ? [] : this.#anyOutgoingListeners.filter((one) => one !== listener)
     return this
   }
+  /** The catch-all listeners for outgoing events. */
   listenersAnyOutgoing(): CatchAll[] {
     return this.#anyOutgoingListeners
   }
@@ -385,6 +405,7 @@ export class Socket<
 
   // ---- disconnecting
 
+  /** Leaves the namespace and does not reconnect; the connection ends when no other namespace uses it. */
   disconnect(): this {
     if (this.connected) this.#send({ type: PacketType.DISCONNECT, nsp: this.nsp })
     this.#destroy()
@@ -392,6 +413,7 @@ export class Socket<
     return this
   }
 
+  /** The same as `disconnect`. */
   close(): this {
     return this.disconnect()
   }

@@ -77,7 +77,9 @@ export class Server<
   readonly sockets: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
   /** The Engine.IO server. */
   engine!: Engine
+  /** The HTTP server it is attached to; undefined before. */
   httpServer!: HttpLike
+  /** The options it was made with. */
   readonly opts: Partial<ServerOptions>
   readonly codec: Codec
   readonly cleansUpChildren: boolean
@@ -111,12 +113,14 @@ export class Server<
     if (first !== undefined && !isOptions) this.attach(first as HttpLike | number)
   }
 
+  /** compat: the same as `opts`. */
   get _opts(): Partial<ServerOptions> {
     return this.opts
   }
 
   // ---- settings
 
+  /** Whether the browser client is served below the path, read or set before `attach`. Default true. */
   serveClient(): boolean
   serveClient(serve: boolean): this
   serveClient(serve?: boolean): boolean | this {
@@ -125,6 +129,7 @@ export class Server<
     return this
   }
 
+  /** The path it answers under, read or set before `attach`. Default "/socket.io". */
   path(): string
   path(path: string): this
   path(path?: string): string | this {
@@ -133,6 +138,7 @@ export class Server<
     return this
   }
 
+  /** Milliseconds a client may take to join a namespace, read or set. Default 45000. */
   connectTimeout(): number
   connectTimeout(ms: number): this
   connectTimeout(ms?: number): number | this {
@@ -141,6 +147,7 @@ export class Server<
     return this
   }
 
+  /** What makes the adapters, read or set; setting it replaces those of all namespaces. */
   adapter(): AdapterConstructor
   adapter(adapter: AdapterConstructor): this
   adapter(adapter?: AdapterConstructor): AdapterConstructor | this {
@@ -153,6 +160,7 @@ export class Server<
     return this
   }
 
+  /** The adapter of a namespace; called by it. */
   createAdapter(namespace: Namespace<any, any, any, any>): Adapter {
     const make = this.#adapter
     return make.prototype instanceof Adapter || make === Adapter || isClass(make)
@@ -304,6 +312,7 @@ export class Server<
 
   // ---- errors of user code
 
+  /** The one place that what user code throws or rejects with arrives at: `onHandlerError`. */
   handleHandlerError(error: unknown, context: HandlerErrorContext): void {
     try {
       ;(this.opts.onHandlerError ?? reportHandlerError)(error, context)
@@ -314,50 +323,69 @@ export class Server<
 
   // ---- forwarded to the main namespace
 
+  /** Adds a middleware to the main namespace; an error given to `next`, thrown or rejected refuses the client. */
   use(middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): this {
     this.sockets.use(middleware)
     return this
   }
+  /** Selects the sockets in a room, or in any of several; each is reached once. */
   to(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.sockets.to(room)
   }
+  /** The same as `to`. */
   in(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.sockets.in(room)
   }
+  /** Leaves out the sockets in a room, or in any of several. */
   except(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.sockets.except(room)
   }
+  /** Whether the next event may be compressed. No message is, for now: see `perMessageDeflate`. */
   compress(compress: boolean): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.sockets.compress(compress)
   }
+  /** The next event is not sent to those who could not get it at once. */
   get volatile(): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.sockets.volatile
   }
+  /** The next event goes to sockets of this node only. */
   get local(): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.sockets.local
   }
+  /** Milliseconds to wait for acknowledgements; their callback then gets an error first. */
   timeout(timeout: number): BroadcastOperator<DecorateAcknowledgements<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>>, SocketData> {
     return this.sockets.timeout(timeout)
   }
+  /**
+   * Sends an event to all sockets of the main namespace.
+   * @throws Error for a reserved name
+   */
   override emit<Event extends EventNames<RemoveAcknowledgements<EmitEvents>>>(
     event: Event,
     ...args: EventParams<RemoveAcknowledgements<EmitEvents>, Event>
   ): boolean {
     return this.sockets.emit(event as any, ...(args as any))
   }
+  /** Sends the event "message". */
   send(...args: EventParams<EmitEvents, 'message'>): this {
     this.sockets.send(...args)
     return this
   }
+  /** The same as `send`. */
   write(...args: EventParams<EmitEvents, 'message'>): this {
     return this.send(...args)
   }
+  /**
+   * Sends an event to the other nodes; a function as last argument gets `(error, answers)`.
+   * @throws Error for "connect", "connection" and "new_namespace"
+   */
   serverSideEmit<Event extends EventNames<ServerSideEvents>>(
     event: Event,
     ...args: EventParams<DecorateAcknowledgementsWithTimeoutAndMultipleResponses<ServerSideEvents>, Event>
   ): boolean {
     return this.sockets.serverSideEmit(event, ...args)
   }
+  /** Sends an event to the other nodes and resolves with their answers; rejects on time-out, the partial answers in `responses`. */
   serverSideEmitWithAck<Event extends EventNamesWithAck<ServerSideEvents>>(
     event: Event,
     ...args: AllButLast<EventParams<ServerSideEvents, Event>>
@@ -368,15 +396,19 @@ export class Server<
   allSockets(): Promise<Set<SocketId>> {
     return this.sockets.allSockets()
   }
+  /** The sockets, those of other nodes as remote ones. */
   fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]> {
     return this.sockets.fetchSockets()
   }
+  /** Makes the sockets join one room or several. */
   socketsJoin(room: Room | readonly Room[]): void {
     this.sockets.socketsJoin(room)
   }
+  /** Makes the sockets leave one room or several. */
   socketsLeave(room: Room | readonly Room[]): void {
     this.sockets.socketsLeave(room)
   }
+  /** Disconnects the sockets from the namespace; with `close` their connections end, other namespaces included. */
   disconnectSockets(close: boolean = false): void {
     this.sockets.disconnectSockets(close)
   }

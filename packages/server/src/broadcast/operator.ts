@@ -62,6 +62,7 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     return new BroadcastOperator(this.#adapter, this.#rooms, new Set([...this.#except, ...toList(room)]), this.#flags)
   }
 
+  /** Whether the next event may be compressed. No message is, for now: see `perMessageDeflate`. */
   compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData> {
     return this.#with({ compress })
   }
@@ -165,14 +166,17 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     return sockets.map((socket) => (socket.nsp === undefined ? new RemoteSocket(this.#adapter, socket) : socket))
   }
 
+  /** Makes the sockets join one room or several. */
   socketsJoin(room: Room | readonly Room[]): void {
     this.#adapter.addSockets(this.#options, [...toList(room)])
   }
 
+  /** Makes the sockets leave one room or several. */
   socketsLeave(room: Room | readonly Room[]): void {
     this.#adapter.delSockets(this.#options, [...toList(room)])
   }
 
+  /** Disconnects the sockets from the namespace; with `close` their connections end, other namespaces included. */
   disconnectSockets(close: boolean = false): void {
     this.#adapter.disconnectSockets(this.#options, close)
   }
@@ -201,18 +205,22 @@ export class RemoteSocket<EmitEvents extends EventsMap, SocketData> {
     this.#operator = new BroadcastOperator(adapter, new Set([this.id]), new Set(), { expectSingleResponse: true })
   }
 
+  /** Milliseconds to wait for acknowledgements; their callback then gets an error first. */
   timeout(timeout: number): BroadcastOperator<DecorateAcknowledgements<EmitEvents>, SocketData> {
     return this.#operator.timeout(timeout)
   }
   emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: EventParams<EmitEvents, Event>): boolean {
     return this.#operator.emit(event, ...(args as any))
   }
+  /** Makes it join one room or several. */
   join(room: Room | Room[]): void {
     this.#operator.socketsJoin(room)
   }
+  /** Makes it leave a room. */
   leave(room: Room): void {
     this.#operator.socketsLeave(room)
   }
+  /** Disconnects it from the namespace; with `close` its connection ends. */
   disconnect(close: boolean = false): this {
     this.#operator.disconnectSockets(close)
     return this

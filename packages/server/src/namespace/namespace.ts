@@ -66,9 +66,12 @@ export class Namespace<
   RemoveAcknowledgements<EmitEvents>,
   NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
 > {
+  /** Its name, with the slash: "/", "/chat". */
   readonly name: string
+  /** Its sockets on this node, by id. */
   readonly sockets: Map<SocketId, Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> = new Map()
   readonly server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+  /** Rooms and delivery. */
   adapter: Adapter
   /** compat: the last acknowledgement id; adapters count it up. */
   _ids = 0
@@ -89,6 +92,7 @@ export class Namespace<
     return this.server.createAdapter(this as Namespace<any, any, any, any>)
   }
 
+  /** A new id for an acknowledgement. */
   nextAckId(): number {
     return this._ids++
   }
@@ -181,6 +185,7 @@ export class Namespace<
     run(0)
   }
 
+  /** A socket has left. */
   remove(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
     // A recovered socket has taken the id over.
     if (this.sockets.get(socket.id) === socket) this.sockets.delete(socket.id)
@@ -206,24 +211,31 @@ export class Namespace<
     return new BroadcastOperator(this.adapter)
   }
 
+  /** Selects the sockets in a room, or in any of several; each is reached once. */
   to(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().to(room)
   }
+  /** The same as `to`. */
   in(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().in(room)
   }
+  /** Leaves out the sockets in a room, or in any of several. */
   except(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().except(room)
   }
+  /** Whether the next event may be compressed. No message is, for now: see `perMessageDeflate`. */
   compress(compress: boolean): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().compress(compress)
   }
+  /** The next event is not sent to those who could not get it at once. */
   get volatile(): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().volatile
   }
+  /** The next event goes to sockets of this node only. */
   get local(): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().local
   }
+  /** Milliseconds to wait for acknowledgements; their callback then gets an error first. */
   timeout(timeout: number): BroadcastOperator<DecorateAcknowledgements<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>>, SocketData> {
     return this.#operator().timeout(timeout)
   }
@@ -232,10 +244,12 @@ export class Namespace<
   override emit<Event extends EventNamesWithoutAck<EmitEvents>>(event: Event, ...args: EventParams<EmitEvents, Event>): boolean {
     return this.#operator().emit(event, ...(args as any))
   }
+  /** Sends the event "message". */
   send(...args: EventParams<EmitEvents, 'message'>): this {
     this.emit('message' as any, ...(args as any))
     return this
   }
+  /** The same as `send`. */
   write(...args: EventParams<EmitEvents, 'message'>): this {
     return this.send(...args)
   }
@@ -249,6 +263,7 @@ export class Namespace<
     this.adapter.serverSideEmit([event, ...args])
     return true
   }
+  /** Sends an event to the other nodes and resolves with their answers; rejects on time-out, the partial answers in `responses`. */
   serverSideEmitWithAck<Event extends EventNamesWithAck<ServerSideEvents>>(
     event: Event,
     ...args: AllButLast<EventParams<ServerSideEvents, Event>>
@@ -274,15 +289,19 @@ export class Namespace<
   allSockets(): Promise<Set<SocketId>> {
     return this.#operator().allSockets()
   }
+  /** The sockets, those of other nodes as remote ones. */
   fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]> {
     return this.#operator().fetchSockets()
   }
+  /** Makes the sockets join one room or several. */
   socketsJoin(room: Room | readonly Room[]): void {
     this.#operator().socketsJoin(room)
   }
+  /** Makes the sockets leave one room or several. */
   socketsLeave(room: Room | readonly Room[]): void {
     this.#operator().socketsLeave(room)
   }
+  /** Disconnects the sockets from the namespace; with `close` their connections end, other namespaces included. */
   disconnectSockets(close: boolean = false): void {
     this.#operator().disconnectSockets(close)
   }

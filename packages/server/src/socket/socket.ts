@@ -55,8 +55,11 @@ export class Socket<
   ServerSideEvents extends EventsMap = DefaultEventsMap,
   SocketData = any,
 > extends SocketBase<ListenEvents, EmitEvents> {
+  /** The namespace it is in. */
   readonly nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+  /** The connection under it, shared by the sockets of one client in several namespaces. */
   readonly client: Connection
+  /** Its id; a room of this name holds the socket alone. */
   readonly id: SocketId
   /** True when the state of an earlier connection was restored. */
   readonly recovered: boolean = false
@@ -64,6 +67,7 @@ export class Socket<
   readonly recoveryFailure: RecoveryFailure | undefined
   /** compat: the secret of its session; undefined without `connectionStateRecovery`. */
   pid: string | undefined
+  /** True from the CONNECT answer until it leaves. */
   connected = false
   readonly #auth: Record<string, unknown>
   readonly #issued: number
@@ -99,18 +103,23 @@ export class Socket<
 
   // ---- who
 
+  /** compat: its server. */
   get server(): Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
     return this.nsp.server as Server<any, any, any, any>
   }
+  /** compat: the adapter of its namespace. */
   get adapter(): Adapter {
     return this.nsp.adapter
   }
+  /** The opposite of `connected`. */
   get disconnected(): boolean {
     return !this.connected
   }
+  /** The engine session under it: `transport.name`, `remoteAddress`, `protocol`. */
   get conn(): EngineSession {
     return this.client.conn
   }
+  /** The HTTP request that opened the session. */
   get request(): IncomingMessage {
     return this.client.request
   }
@@ -118,6 +127,7 @@ export class Socket<
   get rooms(): Set<Room> {
     return this.adapter.socketRooms(this.id) ?? new Set()
   }
+  /** What the client connected with: headers, query, auth, address. */
   get handshake(): Handshake {
     return (this.#handshake ??= createHandshake(this.request, this.conn.remoteAddress, this.#auth, this.#issued))
   }
@@ -200,11 +210,13 @@ export class Socket<
     })
   }
 
+  /** Sends the event "message". */
   send(...args: EventParams<EmitEvents, 'message'>): this {
     this.emit('message' as any, ...(args as any))
     return this
   }
 
+  /** The same as `send`. */
   write(...args: EventParams<EmitEvents, 'message'>): this {
     return this.send(...args)
   }
@@ -217,9 +229,11 @@ export class Socket<
   to(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().to(room)
   }
+  /** The same as `to`. */
   in(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().in(room)
   }
+  /** Leaves out the sockets in a room, or in any of several. */
   except(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().except(room)
   }
@@ -227,6 +241,7 @@ export class Socket<
   get broadcast(): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator()
   }
+  /** The next event goes to sockets of this node only. */
   get local(): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().local
   }
@@ -234,6 +249,7 @@ export class Socket<
   get volatile(): this {
     return this.#flag({ volatile: true })
   }
+  /** Whether the next event may be compressed. No message is, for now: see `perMessageDeflate`. */
   compress(compress: boolean): this {
     return this.#flag({ compress })
   }
@@ -242,6 +258,7 @@ export class Socket<
     return this.#flag({ timeout }) as Socket<any, any, any, any>
   }
 
+  /** compat: what `volatile`, `compress` and `timeout` have set for the next event. */
   get flags(): BroadcastFlags {
     return this.#flags ?? {}
   }
@@ -259,10 +276,12 @@ export class Socket<
 
   // ---- rooms
 
+  /** Joins one room or several; a promise with adapters that need one. */
   join(rooms: Room | Room[]): Promise<void> | void {
     return this.adapter.addAll(this.id, new Set(Array.isArray(rooms) ? rooms : [rooms]))
   }
 
+  /** Leaves a room; a promise with adapters that need one. */
   leave(room: Room): Promise<void> | void {
     return this.adapter.del(this.id, room)
   }
@@ -382,33 +401,41 @@ export class Socket<
     return this
   }
 
+  /** Calls the listener with every incoming event, name first, before its own listeners. */
   onAny(listener: CatchAll): this {
     ;(this.#anyListeners ??= []).push(listener)
     return this
   }
+  /** As `onAny`, before the other catch-all listeners. */
   prependAny(listener: CatchAll): this {
     ;(this.#anyListeners ??= []).unshift(listener)
     return this
   }
+  /** Removes a catch-all listener, or all. */
   offAny(listener?: CatchAll): this {
     this.#anyListeners = without(this.#anyListeners, listener)
     return this
   }
+  /** The catch-all listeners for incoming events. */
   listenersAny(): CatchAll[] {
     return this.#anyListeners ?? []
   }
+  /** Calls the listener with every event that is sent to this client, name first. */
   onAnyOutgoing(listener: CatchAll): this {
     ;(this.#anyOutgoingListeners ??= []).push(listener)
     return this
   }
+  /** As `onAnyOutgoing`, before the others. */
   prependAnyOutgoing(listener: CatchAll): this {
     ;(this.#anyOutgoingListeners ??= []).unshift(listener)
     return this
   }
+  /** Removes a listener for outgoing events, or all. */
   offAnyOutgoing(listener?: CatchAll): this {
     this.#anyOutgoingListeners = without(this.#anyOutgoingListeners, listener)
     return this
   }
+  /** The catch-all listeners for outgoing events. */
   listenersAnyOutgoing(): CatchAll[] {
     return this.#anyOutgoingListeners ?? []
   }
