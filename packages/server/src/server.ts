@@ -340,7 +340,7 @@ export class Server<
   except(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.sockets.except(room)
   }
-  /** Whether the next event may be compressed. No message is, for now: see `perMessageDeflate`. */
+  /** Accepted for compatibility; what is compressed is decided by `perMessageDeflate` and `httpCompression`. */
   compress(compress: boolean): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.sockets.compress(compress)
   }

@@ -62,7 +62,7 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     return new BroadcastOperator(this.#adapter, this.#rooms, new Set([...this.#except, ...toList(room)]), this.#flags)
   }
 
-  /** Whether the next event may be compressed. No message is, for now: see `perMessageDeflate`. */
+  /** Accepted for compatibility; what is compressed is decided by `perMessageDeflate` and `httpCompression`. */
   compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData> {
     return this.#with({ compress })
   }

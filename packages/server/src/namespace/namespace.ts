@@ -223,7 +223,7 @@ export class Namespace<
   except(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().except(room)
   }
-  /** Whether the next event may be compressed. No message is, for now: see `perMessageDeflate`. */
+  /** Accepted for compatibility; what is compressed is decided by `perMessageDeflate` and `httpCompression`. */
   compress(compress: boolean): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().compress(compress)
   }

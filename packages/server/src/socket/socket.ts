@@ -249,7 +249,7 @@ export class Socket<
   get volatile(): this {
     return this.#flag({ volatile: true })
   }
-  /** Whether the next event may be compressed. No message is, for now: see `perMessageDeflate`. */
+  /** Accepted for compatibility; what is compressed is decided by `perMessageDeflate` and `httpCompression`. */
   compress(compress: boolean): this {
     return this.#flag({ compress })
   }
