@@ -6,7 +6,7 @@ const root = new URL('../../../..', import.meta.url)
 const text = readFileSync(new URL('docs/compat.md', root), 'utf8')
 
 const cellsOf = (line: string): string[] => line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim().replaceAll('\\|', '|'))
-const files = new Map([...text.matchAll(/^\| ([a-z]+) \| `([^`]+\.m?[tj]s)` \|$/gm)].map(([, name, file]) => [name!, file!]))
+const files = new Map([...text.matchAll(/^\| ([a-z-]+) \| `([^`]+\.m?[tj]s)` \|$/gm)].map(([, name, file]) => [name!, file!]))
 
 const rows = text
   .slice(0, text.indexOf('## Members'))
