@@ -22,7 +22,7 @@ export interface EngineOptions {
   transports?: readonly TransportName[]
   /** False: the open packet offers no upgrade. Default true. */
   allowUpgrades?: boolean
-  /** Compression of WebSocket messages. Not supported yet: must be false. */
+  /** Compression of WebSocket messages, by the package `ws`, which must then be installed. Default false. */
   perMessageDeflate?: boolean | object
   /** gzip or deflate for polling answers from `threshold` bytes on. Default true (1024). */
   httpCompression?: boolean | { threshold?: number }
@@ -34,7 +34,7 @@ export interface EngineOptions {
   cors?: CorsOptions | CorsOptionsDelegate
   /** Serve Engine.IO 3 clients (socket.io-client 1.x and 2.x). Default true. */
   allowEIO3?: boolean
-  /** A WebSocket server class of another make. Not supported yet. */
+  /** A WebSocket server class of another make: `ws`.Server and its kin. Default: our own framing. */
   wsEngine?: unknown
 }
 

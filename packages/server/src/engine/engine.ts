@@ -1,6 +1,6 @@
 // The Engine.IO server: the table of sessions, and the way a request takes (middleware, CORS, verification, handshake or session). The only
 // file that creates sessions; sessions leave through #removeSession.
-import { ENGINE_ERRORS, TidewireError } from '@tidewire/protocol'
+import { ENGINE_ERRORS } from '@tidewire/protocol'
 import type { EngineRevision } from '@tidewire/protocol'
 import { hash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
@@ -21,6 +21,7 @@ import { rejectRequest, rejectUpgrade, rejection } from '../http/reject.ts'
 import type { EngineRejection } from '../http/reject.ts'
 import { createId } from '../ids.ts'
 import { PollingTransport } from '../transports/polling.ts'
+import { ForeignWebSocketServer, ForeignWebSocketTransport } from '../transports/foreign-websocket.ts'
 import { WebSocketTransport } from '../transports/websocket.ts'
 import type { EngineHandler } from './contract.ts'
 import { resolveEngineOptions } from './engine-options.ts'
@@ -48,16 +49,14 @@ export class Engine extends EventEmitter {
   readonly #context: SessionContext
   readonly #view: EngineView<Session>
   readonly #middlewares: EngineMiddleware[] = []
+  #foreign: ForeignWebSocketServer | undefined
   #isClosed = false
 
   constructor(options: EngineOptions, handler: EngineHandler, clock: Clock = systemClock) {
     super()
-    for (const name of ['perMessageDeflate', 'wsEngine'] as const) {
-      if (options[name]) {
-        throw new TidewireError('TW_ERR_CONFIG', `Option ${name} is not supported yet: tidewire frames WebSocket itself, uncompressed. Remove it`)
-      }
-    }
     this.opts = resolveEngineOptions(options)
+    // Our own framing unless the application asks for another's; compression is work for `ws` (docs/decisions/0004).
+    if (options.perMessageDeflate || options.wsEngine) this.#foreign = new ForeignWebSocketServer(this.opts)
     this.#handler = handler
     this.#context = {
       wheel: new TimerWheel(clock, tickOf(this.opts)),
@@ -260,7 +259,7 @@ export class Engine extends EventEmitter {
     return new Session(id, revision, new RequestFacts(req, this.#mustKeepRequests), this.#context)
   }
 
-  #openSession(session: Session, transport: PollingTransport | WebSocketTransport): void {
+  #openSession(session: Session, transport: PollingTransport | WebSocketTransport | ForeignWebSocketTransport): void {
     const { pingInterval, pingTimeout, maxHttpBufferSize, initialPacket } = this.opts
     this.#sessions.set(session.id, session)
     // perf: written by hand; only the id can hold what JSON must escape, when the application makes it.
@@ -350,33 +349,35 @@ export class Engine extends EventEmitter {
     key: string,
     refuse: (reason: EngineRejection) => void,
   ): void {
-    const start = (session: Session): WebSocketTransport => {
+    const start = (session: Session, whenOpen: (transport: WebSocketTransport | ForeignWebSocketTransport) => void): void => {
       if (res !== undefined && this.listenerCount('headers') > 0) this.#collectHeaders('headers', req, res)
+      const supportsBinary = !req._query!['b64']
+      socket.removeListener('error', destroySocket)
+      if (this.#foreign !== undefined) {
+        this.#foreign.accept(req, socket, head, res, (ws) => whenOpen(new ForeignWebSocketTransport(ws, session, { supportsBinary })))
+        return
+      }
       let answer = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${hash('sha1', key + WEBSOCKET_GUID, 'base64')}\r\n`
       if (res !== undefined) {
         for (const [name, value] of Object.entries(res.getHeaders())) {
           for (const one of Array.isArray(value) ? value : [value]) answer += `${name}: ${String(one)}\r\n`
         }
       }
-      socket.removeListener('error', destroySocket)
-      return new WebSocketTransport(socket, session, {
-        head: answer + '\r\n',
-        supportsBinary: !req._query!['b64'],
-        maxPayloadBytes: this.opts.maxHttpBufferSize,
-        userAgent: req.headers['user-agent'],
-      })
+      const maxPayloadBytes = this.opts.maxHttpBufferSize
+      whenOpen(new WebSocketTransport(socket, session, { head: answer + '\r\n', supportsBinary, maxPayloadBytes, userAgent: req.headers['user-agent'] }))
     }
     if (verdict.kind === 'upgrade') {
       const { session } = verdict
-      const transport = start(session)
-      session.probe(transport)
-      transport.begin()
-      transport.start(head)
-      const timer = setTimeout(() => {
-        if (session.transport !== transport) transport.close({ discard: true })
-        if (session.transport !== transport) session.handleClosed(transport, 'transport close')
-      }, this.opts.upgradeTimeout)
-      socket.once('close', () => clearTimeout(timer))
+      start(session, (transport) => {
+        session.probe(transport)
+        transport.begin()
+        transport.start(head)
+        const timer = setTimeout(() => {
+          if (session.transport !== transport) transport.close({ discard: true })
+          if (session.transport !== transport) session.handleClosed(transport, 'transport close')
+        }, this.opts.upgradeTimeout)
+        socket.once('close', () => clearTimeout(timer))
+      })
       return
     }
     if (verdict.kind !== 'handshake') return
@@ -386,9 +387,10 @@ export class Engine extends EventEmitter {
       if (cookie !== undefined && cookie !== false) res?.setHeader('Set-Cookie', serializeCookie(cookie, id))
       if (res !== undefined && this.listenerCount('initial_headers') > 0) this.#collectHeaders('initial_headers', req, res)
       const session = this.#createSession(id, verdict.revision, req)
-      const transport = start(session)
-      this.#openSession(session, transport)
-      transport.start(head)
+      start(session, (transport) => {
+        this.#openSession(session, transport)
+        transport.start(head)
+      })
     })
   }
 }

@@ -1,0 +1,134 @@
+// The EDGE of a session on a WebSocket of another make: `ws` (for `perMessageDeflate`) or what the application gives as `wsEngine` (`ws` and
+// its kin). In: messages. Out: packets to the owner, messages one by one. The foreign server owns the socket from the upgrade on.
+import { createRequire } from 'node:module'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { TidewireError, engineV3, engineV4 } from '@tidewire/protocol'
+import type { EnginePacket } from '@tidewire/protocol'
+import type { Edge } from '../engine/door.ts'
+import type { EngineOptions } from '../engine/engine-options.ts'
+import { PONG_PROBE } from '../engine/outgoing-message.ts'
+import type { OutgoingMessage } from '../engine/outgoing-message.ts'
+import type { Session } from '../engine/session.ts'
+
+/** What is used of a WebSocket of `ws` and its kin. */
+interface ForeignWebSocket {
+  on(event: 'message', listener: (data: Buffer | ArrayBuffer | string, isBinary?: boolean) => void): unknown
+  on(event: 'close', listener: (code: number, reason: Buffer | string) => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+  send(data: string | Uint8Array, options: object, callback: (error?: Error) => void): void
+  close(code?: number, reason?: string): void
+  terminate?(): void
+}
+
+interface ForeignServer {
+  handleUpgrade(req: IncomingMessage, socket: Socket, head: Buffer, done: (socket: ForeignWebSocket) => void): void
+  on?(event: 'headers', listener: (headers: string[], req: IncomingMessage) => void): unknown
+}
+
+/** The server that makes them, if the options ask for one. @throws TidewireError TW_ERR_MISSING_PACKAGE without `ws` */
+export class ForeignWebSocketServer {
+  readonly #server: ForeignServer
+  readonly #responses = new WeakMap<IncomingMessage, ServerResponse>()
+
+  constructor({ wsEngine, perMessageDeflate, maxHttpBufferSize }: EngineOptions) {
+    const make = (wsEngine ?? loadWs()) as new (options: object) => ForeignServer
+    this.#server = new make({
+      noServer: true,
+      clientTracking: false,
+      // The official threshold: smaller messages are not worth it.
+      perMessageDeflate: perMessageDeflate === true ? { threshold: 1024 } : (perMessageDeflate ?? false),
+      maxPayload: maxHttpBufferSize,
+    })
+    this.#server.on?.('headers', (headers, req) => {
+      for (const [name, value] of Object.entries(this.#responses.get(req)?.getHeaders() ?? {})) {
+        for (const one of Array.isArray(value) ? value : [value]) headers.push(`${name}: ${String(one)}`)
+      }
+    })
+  }
+
+  accept(req: IncomingMessage, socket: Socket, head: Buffer, res: ServerResponse | undefined, done: (socket: ForeignWebSocket) => void): void {
+    if (res !== undefined) this.#responses.set(req, res)
+    this.#server.handleUpgrade(req, socket, head, done)
+  }
+}
+
+function loadWs(): unknown {
+  try {
+    const ws = createRequire(import.meta.url)('ws') as { WebSocketServer?: unknown; Server?: unknown }
+    return ws.WebSocketServer ?? ws.Server
+  } catch (cause) {
+    throw new TidewireError('TW_ERR_MISSING_PACKAGE', 'perMessageDeflate is done by the package "ws", which is not installed: npm install ws', { cause })
+  }
+}
+
+export class ForeignWebSocketTransport implements Edge {
+  readonly name = 'websocket'
+  writable = true
+  readonly supportsBinary: boolean
+  readonly #ws: ForeignWebSocket
+  readonly #session: Session
+  #hasReported = false
+
+  constructor(ws: ForeignWebSocket, session: Session, options: { supportsBinary: boolean }) {
+    this.#ws = ws
+    this.#session = session
+    this.supportsBinary = options.supportsBinary
+    ws.on('message', (data, isBinary) => this.#receive(isBinary === false && typeof data !== 'string' ? String(data) : data))
+    ws.on('error', (error) => this.#report('transport error', error))
+    ws.on('close', (code, reason) => this.#report('transport close', { code, reason: String(reason) }))
+  }
+
+  /** The foreign server has sent the 101, and reads what came with it. */
+  begin(): void {}
+  start(): void {}
+
+  deliver(batch: readonly OutgoingMessage[]): void {
+    const count = batch.length
+    this.writable = false
+    for (let i = 0; i < count; i++) this.#send(batch[i]!, i === count - 1 ? () => this.#flushed(count) : ignore)
+  }
+
+  #send(message: EnginePacket, callback: (error?: Error) => void): void {
+    const codec = this.#session.protocol === 4 ? engineV4 : engineV3
+    this.#ws.send(codec.encodePacket(message, this.supportsBinary), { compress: true }, callback)
+  }
+
+  #flushed(count: number): void {
+    if (this.#hasReported) return
+    this.writable = true
+    this.#session.handleFlushed(this, count)
+    this.#session.handleWritable(this)
+  }
+
+  #receive(data: Buffer | ArrayBuffer | string): void {
+    const { protocol } = this.#session
+    let packet: EnginePacket
+    try {
+      const encoded = data instanceof ArrayBuffer ? Buffer.from(data) : data
+      packet = protocol === 4 ? engineV4.decodePacket(encoded) : engineV3.decodePacket(encoded)
+    } catch (error) {
+      this.#session.handleMalformed(this, error)
+      return
+    }
+    if (packet.type === 'ping' && packet.data === 'probe' && this.#session.edge !== this) this.#send(PONG_PROBE, ignore)
+    this.#session.handlePacket(this, packet)
+  }
+
+  close(options?: { discard?: boolean; code?: number; reason?: string }): void {
+    this.#hasReported = true
+    if (options?.discard === true && !this.writable && this.#ws.terminate !== undefined) this.#ws.terminate()
+    else this.#ws.close(options?.code, options?.reason)
+  }
+
+  detach(): void {}
+
+  #report(reason: 'transport close' | 'transport error', description: unknown): void {
+    if (this.#hasReported) return
+    this.#hasReported = true
+    this.writable = false
+    this.#session.handleClosed(this, reason, description)
+  }
+}
+
+function ignore(): void {}
