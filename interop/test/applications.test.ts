@@ -5,7 +5,11 @@ import { provisionOrSkip } from '@tidewire/testkit/provision'
 import { install, packOurs, traceOf } from '../applications/variants.ts'
 
 /** `browser`: the application is driven in Chromium. */
-const APPLICATIONS: { name: string; browser?: boolean }[] = [{ name: 'feathers' }]
+const APPLICATIONS: { name: string; browser?: boolean }[] = [
+  { name: 'feathers' },
+  { name: 'nest' },
+  { name: 'karma', browser: true },
+]
 
 describe('applications with the two packages replaced by ours', () => {
   let tarballs: string
