@@ -90,7 +90,7 @@ export const buffering: Scenario[] = [
           if (++count === 3) done('at last')
         })
       })
-      const socket = run.client('/', { retries: 3, ackTimeout: 40 })
+      const socket = run.client('/', { retries: 3, ackTimeout: 400 })
       const answer = run.calls(1, 'the answer')
       socket.emit('try', 'a', answer.call)
       run.c((await answer.all)[0])

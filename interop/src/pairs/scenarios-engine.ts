@@ -260,7 +260,7 @@ export const engine: Scenario[] = [
     name: 'server whose client stays silent',
     api: '7, 10',
     run: async (run) => {
-      await run.serve({ pingInterval: 40, pingTimeout: 40 })
+      await run.serve({ pingInterval: 500, pingTimeout: 1_000 })
       const { socket, peer } = await run.connected()
       peer.on('disconnect', (reason: string) => run.s('disconnect', reason))
       const gone = run.once(peer, 'disconnect')

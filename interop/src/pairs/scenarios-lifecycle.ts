@@ -87,7 +87,7 @@ const recovery: Scenario[] = [true, false].map((hasEvent): Scenario => ({
   run: async (run) => {
     const io = await run.serve({ connectionStateRecovery: {} })
     io.on('connection', (peer: any) => run.s('connection', peer.recovered, peer.rooms.size, peer.data))
-    const { socket, peer } = await run.connected('/', { reconnection: true, reconnectionDelay: 10 })
+    const { socket, peer } = await run.connected('/', { reconnection: true, reconnectionDelay: 200 })
     peer.join('room')
     peer.data.name = 'kept'
     if (hasEvent) {
@@ -128,7 +128,7 @@ export const lifecycle: Scenario[] = [
     api: '6',
     run: async (run) => {
       await run.serve()
-      const { socket, peer } = await run.connected('/', { reconnection: true, reconnectionDelay: 10 })
+      const { socket, peer } = await run.connected('/', { reconnection: true, reconnectionDelay: 200 })
       run.watch(socket)
       watchManager(run, socket.io)
       const back = run.once(socket.io, 'reconnect')
@@ -320,7 +320,7 @@ export const lifecycle: Scenario[] = [
     name: 'client that joins no namespace is closed after connectTimeout',
     api: '2',
     run: async (run) => {
-      const io = await run.serve({ connectTimeout: 50 })
+      const io = await run.serve({ connectTimeout: 500 })
       const gone = run.once(io.engine, 'connection').then(([conn]) => run.once(conn, 'close'))
       const { io: manager } = run.client('/', { autoConnect: false })
       const closed = run.once(manager, 'close')

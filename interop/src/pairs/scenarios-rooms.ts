@@ -260,11 +260,11 @@ export const rooms: Scenario[] = [
       sockets[0].on('ask', (done: any) => done('one'))
       sockets[2].on('ask', (done: any) => done('three'))
       const answers = run.calls(1, 'the answers')
-      io.timeout(300).emit('ask', answers.call)
+      io.timeout(1_500).emit('ask', answers.call)
       const [error, responses] = (await answers.all)[0]!
       run.s(error.message, error.responses, responses?.toSorted())
       const rejected = await io
-        .timeout(300)
+        .timeout(1_500)
         .emitWithAck('ask')
         .catch((reason: any) => reason)
       run.s(rejected instanceof Error, rejected.message, rejected.responses?.toSorted())
