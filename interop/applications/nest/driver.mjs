@@ -1,6 +1,5 @@
 // A Nest application with gateways: answers as acknowledgements, observables, a pipe, a guard's refusal, exception filters, rooms,
 // a namespace, an adapter with own options, lifecycle hooks. Decorators are applied by hand, so that nothing has to be compiled.
-import 'reflect-metadata'
 import {
   Catch,
   ForbiddenException,
@@ -148,7 +147,9 @@ WebSocketGateway({ namespace: 'admin' })(AdminGateway)
 WebSocketServer()(AdminGateway.prototype, 'namespace')
 subscribe(AdminGateway, 'kick', 'kick', { params: [ConnectedSocket(), MessageBody()] })
 
-class AppModule {}
+class AppModule {
+  name = 'app'
+}
 Module({ providers: [ChatGateway, AdminGateway] })(AppModule)
 
 class OwnAdapter extends IoAdapter {
