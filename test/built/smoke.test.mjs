@@ -53,7 +53,7 @@ for (const [kind, load] of [
   ['CommonJS', async (name) => require(name)],
 ]) {
   for (const transports of [['polling'], ['websocket'], ['polling', 'websocket']]) {
-    test(`[API-1] the ${kind} build talks to itself over ${transports.join(' and ')} on Node ${process.versions.node}`, async () => {
+    void test(`[API-1] the ${kind} build talks to itself over ${transports.join(' and ')} on Node ${process.versions.node}`, async () => {
       const { Server } = await load('tidewire')
       const { io } = await load('@tidewire/client')
       await exchange({ Server, io }, transports)
@@ -61,7 +61,7 @@ for (const [kind, load] of [
   }
 }
 
-test('[API-1] the CommonJS modules are callable like the ones they replace', async () => {
+void test('[API-1] the CommonJS modules are callable like the ones they replace', async () => {
   const http = createServer()
   const io = require('tidewire')(http)
   io.on('connection', (socket) => socket.emit('hello'))
@@ -72,7 +72,7 @@ test('[API-1] the CommonJS modules are callable like the ones they replace', asy
   await io.close()
 })
 
-test('[API-5] the server serves the browser bundle with an ETag', async () => {
+void test('[API-5] the server serves the browser bundle with an ETag', async () => {
   const http = createServer()
   const { Server } = await import('tidewire')
   const io = new Server(http)
