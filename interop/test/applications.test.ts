@@ -9,6 +9,7 @@ const APPLICATIONS: { name: string; browser?: boolean }[] = [
   { name: 'feathers' },
   { name: 'nest' },
   { name: 'karma', browser: true },
+  { name: 'y-socket.io' },
 ]
 
 describe('applications with the two packages replaced by ours', () => {
