@@ -14,9 +14,9 @@ const node: UserConfig = {
 }
 
 /** A file for a browser, with everything in it. */
-function bundle(fileName: string, format: 'esm' | 'iife', minify: boolean): UserConfig {
+function bundle(fileName: string, format: 'esm' | 'iife', minify: boolean, entry: string = format === 'iife' ? 'src/global.ts' : 'src/browser.ts'): UserConfig {
   return {
-    entry: [format === 'iife' ? 'src/global.ts' : 'src/browser.ts'],
+    entry: [entry],
     format: [format],
     platform: 'browser',
     target: 'es2020',
@@ -37,4 +37,5 @@ export default defineConfig([
   bundle('socket.io.js', 'iife', false),
   bundle('socket.io.min.js', 'iife', true),
   bundle('socket.io.esm.min.js', 'esm', true),
+  bundle('socket.io.msgpack.min.js', 'iife', true, 'src/global-msgpack.ts'),
 ])

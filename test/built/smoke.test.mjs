@@ -84,7 +84,7 @@ void test('[API-5] the server serves the browser bundle with an ETag', async () 
         res.setEncoding('utf8').on('data', (chunk) => (body += chunk)).on('end', () => resolve({ status: res.statusCode, headers: res.headers, body }))
       }).on('error', reject)
     })
-  for (const file of ['socket.io.js', 'socket.io.min.js', 'socket.io.esm.min.js']) {
+  for (const file of ['socket.io.js', 'socket.io.min.js', 'socket.io.esm.min.js', 'socket.io.msgpack.min.js']) {
     const first = await fetchFile(file)
     assert.equal(first.status, 200, file)
     assert.ok(first.body.length > 5000, file)

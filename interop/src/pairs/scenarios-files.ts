@@ -5,6 +5,7 @@ const FILES = [
   'socket.io.js',
   'socket.io.min.js',
   'socket.io.esm.min.js',
+  'socket.io.msgpack.min.js',
   'socket.io.js.map',
   'socket.io.min.js.map',
 ]

@@ -8,7 +8,15 @@ export interface ClientCodec {
   destroy(): void
 }
 
-export function createCodec(parser: any, revision: SocketRevision): ClientCodec {
+let defaultParser: unknown
+
+/** For the bundle that speaks MessagePack unless told otherwise. */
+export function setDefaultParser(parser: unknown): void {
+  defaultParser = parser
+}
+
+export function createCodec(given: unknown, revision: SocketRevision): ClientCodec {
+  const parser: any = given ?? defaultParser
   if (parser === undefined) {
     const decoder = new SocketPacketDecoder({ revision })
     return {
