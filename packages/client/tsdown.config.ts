@@ -19,7 +19,7 @@ function bundle(fileName: string, format: 'esm' | 'iife', minify: boolean, entry
     entry: [entry],
     format: [format],
     platform: 'browser',
-    target: 'es2020',
+    target: 'es2022',
     dts: false,
     sourcemap: true,
     minify,
