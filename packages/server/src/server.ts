@@ -300,11 +300,15 @@ export class Server<
         // Another client may have asked for it while the function was thinking.
         done(this._nsps.get(name) ?? parent.createChild(name))
       }
-      try {
-        parent.matcher(name, auth, answer)
-      } catch (error) {
+      const fail = (error: unknown): void => {
         this.handleHandlerError(error, { socket: undefined, event: 'namespace matcher' })
         answer(error, false)
+      }
+      try {
+        const result: unknown = parent.matcher(name, auth, answer)
+        if (result instanceof Promise) result.catch(fail)
+      } catch (error) {
+        fail(error)
       }
     }
     ask(0)

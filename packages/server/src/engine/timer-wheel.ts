@@ -18,6 +18,7 @@ export class TimerWheel {
   #startedAt = 0
   #size = 0
   #stop: (() => void) | undefined
+  #isAdvancing = false
 
   constructor(clock: Clock, tickMs: number) {
     this.#clock = clock
@@ -48,7 +49,13 @@ export class TimerWheel {
   }
 
   #leave(): void {
-    if (--this.#size > 0) return
+    this.#size--
+    this.#stopWhenEmpty()
+  }
+
+  /** Never within a tick: an entry that schedules itself anew would find the ticks counted from 0 again, and its slot being looked at. */
+  #stopWhenEmpty(): void {
+    if (this.#size > 0 || this.#isAdvancing) return
     this.#stop?.()
     this.#stop = undefined
   }
@@ -58,14 +65,20 @@ export class TimerWheel {
     // After a stall every slot is looked at once at most.
     const from = Math.max(this.#tick + 1, nowTick - SLOTS + 1)
     this.#tick = nowTick
-    for (let tick = from; tick <= nowTick && this.#stop !== undefined; tick++) {
-      for (const entry of this.#slots[tick % SLOTS]!) {
-        if (entry.dueTick > nowTick) continue
-        this.#slots[tick % SLOTS]!.delete(entry)
-        entry.dueTick = -1
-        this.#leave()
-        entry.handleTimer()
+    this.#isAdvancing = true
+    try {
+      for (let tick = from; tick <= nowTick && this.#size > 0; tick++) {
+        for (const entry of this.#slots[tick % SLOTS]!) {
+          if (entry.dueTick > nowTick) continue
+          this.#slots[tick % SLOTS]!.delete(entry)
+          entry.dueTick = -1
+          this.#leave()
+          entry.handleTimer()
+        }
       }
+    } finally {
+      this.#isAdvancing = false
+      this.#stopWhenEmpty()
     }
   }
 }

@@ -62,6 +62,8 @@ export function verify<Session>(request: RequestToVerify, view: EngineView<Sessi
     if (view.transportOf(session) !== transport) {
       return refuse(rejection('BAD_REQUEST', { name: 'TRANSPORT_MISMATCH', transport, previousTransport: view.transportOf(session) }))
     }
+    // Only a poll is served by plain requests; what belongs to a WebSocket has nobody to answer it.
+    if (transport === 'websocket') return refuse(rejection('BAD_REQUEST', { name: 'TRANSPORT_HANDSHAKE_ERROR' }))
     return { kind: 'request', session }
   }
   if (method !== 'GET') return refuse(rejection('BAD_HANDSHAKE_METHOD', { method }))

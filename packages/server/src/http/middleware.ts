@@ -22,9 +22,9 @@ export function runMiddlewares(
     }
     try {
       const result = middlewares[index]!(req, res, next)
-      if (result instanceof Promise) result.catch(next)
+      if (result instanceof Promise) result.catch((error: unknown) => next(error || new Error('middleware failed')))
     } catch (error) {
-      next(error ?? new Error('middleware failed'))
+      next(error || new Error('middleware failed'))
     }
   }
   run(0)

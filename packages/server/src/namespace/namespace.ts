@@ -180,7 +180,7 @@ export class Namespace<
         if (error) done(error instanceof Error ? error : new Error(String(error)))
         else run(index + 1)
       }
-      callGuarded(middlewares[index]!, this, [socket, next], next)
+      callGuarded(middlewares[index]!, this, [socket, next], (error) => next(error || new Error('middleware failed')))
     }
     run(0)
   }

@@ -186,11 +186,12 @@ export class Socket<
     }
     const timer = setTimeout(() => {
       this.#acks?.delete(id)
-      Reflect.apply(callback, this, [new Error('operation has timed out')])
+      callGuarded(callback, this, [new Error('operation has timed out')], (error) => this.#handleHandlerError(error, 'acknowledgement', undefined))
     }, timeoutMs)
     this.acks.set(id, (...args) => {
       clearTimeout(timer)
-      Reflect.apply(callback, this, [null, ...args])
+      // What it returns goes on to the caller, who guards it.
+      return Reflect.apply(callback, this, [null, ...args])
     })
   }
 
