@@ -39,7 +39,7 @@ import type { NamespaceMatcher } from './namespace/parent-namespace.ts'
 import { DEFAULTS, warnOfUnknownOptions } from './options.ts'
 import type { AdapterConstructor, ServerOptions } from './options.ts'
 import { SessionAwareAdapter } from './recovery/session-aware-adapter.ts'
-import { reportHandlerError } from './socket/handler-errors.ts'
+import { callGuarded, reportHandlerError } from './socket/handler-errors.ts'
 import type { HandlerErrorContext } from './socket/handler-errors.ts'
 import { Socket } from './socket/socket.ts'
 
@@ -278,7 +278,9 @@ export class Server<
   adopt(namespace: Namespace<any, any, any, any>): void {
     this._nsps.set(namespace.name, namespace)
     if (namespace.name === '/') return
-    for (const listener of this.sockets.rawListeners('new_namespace' as any)) Reflect.apply(listener, this.sockets, [namespace])
+    for (const listener of this.sockets.rawListeners('new_namespace' as any)) {
+      callGuarded(listener as (...args: any[]) => unknown, this.sockets, [namespace], (error) => this.handleHandlerError(error, { socket: undefined, event: 'new_namespace' }))
+    }
   }
 
   /** The namespace a client asks for, or undefined; asks the families in the order of their making. */

@@ -11,6 +11,7 @@ import type {
   FirstNonErrorArg,
   Last,
 } from '../events/types.ts'
+import { callGuarded } from '../socket/handler-errors.ts'
 import type { Handshake } from '../socket/handshake.ts'
 
 const toList = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value) ? value : [value as T])
@@ -111,15 +112,17 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     let answeredServers = 0
     let expectedClients = 0
     let isOver = false
+    const answer = (args: unknown[]): void =>
+      callGuarded(callback, this, args, (error) => this.#adapter.nsp.server.handleHandlerError(error, { socket: undefined, event: 'acknowledgement' }))
     const timer = setTimeout(() => {
       isOver = true
-      Reflect.apply(callback, this, [new Error('operation has timed out'), ...(expectSingleResponse === true ? [] : [responses])])
+      answer([new Error('operation has timed out'), ...(expectSingleResponse === true ? [] : [responses])])
     }, timeout)
     const check = (): void => {
       if (isOver || expectedServers !== answeredServers || responses.length !== expectedClients) return
       isOver = true
       clearTimeout(timer)
-      Reflect.apply(callback, this, [null, expectSingleResponse === true ? responses[0] : responses])
+      answer([null, expectSingleResponse === true ? responses[0] : responses])
     }
     this.#adapter.broadcastWithAck(
       packet,

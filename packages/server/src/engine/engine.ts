@@ -252,7 +252,8 @@ export class Engine extends EventEmitter {
       return refuse(error)
     }
     if (typeof id === 'string') open(id)
-    else id.then(open, refuse)
+    else if (id instanceof Promise) id.then(open, refuse)
+    else refuse(new Error(`generateId gave ${typeof id}, expected a string`))
   }
 
   #createSession(id: string, revision: EngineRevision, req: EngineRequest): Session {

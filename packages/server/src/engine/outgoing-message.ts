@@ -15,6 +15,9 @@ const DIGITS: Record<EnginePacketType, string> = {
 /** First byte of a binary WebSocket message in revision 3: the type "message" as a number. */
 const BINARY_MESSAGE_V3 = 4
 
+/** Bytes that even an empty message holds in an outbox: without it pongs that nobody fetches would be free. */
+const MESSAGE_COST = 32
+
 export class OutgoingMessage implements EnginePacket {
   readonly type: EnginePacketType
   /** Text without the Engine.IO digit, or raw bytes. Never changed after construction: recipients share it. */
@@ -31,9 +34,9 @@ export class OutgoingMessage implements EnginePacket {
     return typeof this.data !== 'string'
   }
 
-  /** What it counts for in an outbox: UTF-16 units of text, bytes of binary. */
+  /** What it counts for in an outbox: UTF-16 units of text or bytes of binary, and what an empty one costs. */
   get byteLength(): number {
-    return this.data.length
+    return this.data.length + MESSAGE_COST
   }
 
   /** The unmasked WebSocket frame of this message. Text frames are the same in both revisions. */

@@ -39,27 +39,48 @@ function matches(origin: string, allowed: StaticOrigin): boolean {
   return allowed === true
 }
 
-function resolveOptions(config: CorsOptions | CorsOptionsDelegate, req: IncomingMessage, done: (error: Error | null, options: CorsOptions) => void): void {
-  if (typeof config === 'function') config(req, (error, options) => done(error, options ?? {}))
-  else done(null, config)
+function resolveOptions(config: CorsOptions | CorsOptionsDelegate, req: IncomingMessage, done: (error: Error | null, options: CorsOptions) => void): unknown {
+  if (typeof config === 'function') return config(req, (error, options) => done(error, options ?? {}))
+  return done(null, config)
 }
 
-/** Calls `done` once, synchronously unless an option is a function that answers later. */
+/** Calls `done` once, synchronously unless an option is a function that answers later. A function that throws or rejects refuses. */
 export function checkCors(
   config: CorsOptions | CorsOptionsDelegate,
   req: IncomingMessage,
   done: (error: Error | null, verdict: CorsVerdict) => void,
 ): void {
   const nobody: CorsVerdict = { isAllowed: false, headers: {}, preflightStatus: undefined }
-  resolveOptions(config, req, (error, options) => {
-    if (error) return done(error, nobody)
-    const { origin = '*' } = options
-    if (typeof origin !== 'function') return done(null, judge(req, options, origin))
-    origin(req.headers.origin, (originError, allowed) => {
-      if (originError) done(originError, nobody)
-      else done(null, judge(req, options, allowed ?? false))
-    })
-  })
+  let isAnswered = false
+  const answer = (error: Error | null, verdict: CorsVerdict): void => {
+    if (isAnswered) return
+    isAnswered = true
+    done(error, verdict)
+  }
+  const fail = (error: unknown): void => answer(error instanceof Error ? error : new Error(String(error)), nobody)
+  guarded(fail, () =>
+    resolveOptions(config, req, (error, options) => {
+      if (error) return fail(error)
+      const { origin = '*' } = options
+      if (typeof origin !== 'function') return answer(null, judge(req, options, origin))
+      guarded(fail, () =>
+        origin(req.headers.origin, (originError, allowed) => {
+          if (originError) fail(originError)
+          else answer(null, judge(req, options, allowed ?? false))
+        }),
+      )
+    }),
+  )
+}
+
+/** Runs a function of the application; what it throws or rejects with goes to `fail`. */
+function guarded(fail: (error: unknown) => void, run: () => unknown): void {
+  try {
+    const result = run()
+    if (result instanceof Promise) result.catch(fail)
+  } catch (error) {
+    fail(error)
+  }
 }
 
 function judge(req: IncomingMessage, options: CorsOptions, allowed: StaticOrigin): CorsVerdict {

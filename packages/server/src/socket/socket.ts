@@ -326,6 +326,8 @@ export class Socket<
 
   #handleEvent({ data, id }: SocketPacket): void {
     const event = data as Event
+    // Revision 4 has no rule against it; a client must not play the server's part all the same.
+    if (this.client.revision === 4 && RESERVED_EVENTS.has(event[0])) return
     const ack = id === undefined ? undefined : this.#createAck(id)
     if (ack !== undefined) event.push(ack)
     const fail = (error: unknown): void => this.#handleHandlerError(error, event[0], ack)

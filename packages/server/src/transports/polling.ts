@@ -134,7 +134,7 @@ export class PollingTransport implements Edge {
     const limit = this.#options.maxBodyBytes
     if (Number(req.headers['content-length'] ?? 0) > limit) return this.#answerTooLarge(req, res)
     this.#posting = req
-    const chunks: Buffer[] = []
+    let body: Buffer = EMPTY
     let bytes = 0
     req.on('data', (chunk: Buffer) => {
       bytes += chunk.length
@@ -145,7 +145,7 @@ export class PollingTransport implements Edge {
         }
         return
       }
-      chunks.push(chunk)
+      body = append(body, bytes - chunk.length, chunk)
     })
     req.on('close', () => {
       if (this.#posting === req && !req.complete) {
@@ -155,8 +155,7 @@ export class PollingTransport implements Edge {
     })
     req.on('end', () => {
       if (this.#posting !== req) return
-      const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes)
-      this.#readBody(body, isBinary, () => {
+      this.#readBody(body.subarray(0, bytes), isBinary, () => {
         this.#posting = undefined
         this.#options.decorate(req, res)
         // text/html, as the official server answers: some browsers ask for a download otherwise.
@@ -234,6 +233,22 @@ export class PollingTransport implements Edge {
     if (this.#isDead) return
     this.#session.handleClosed(this, 'transport error', error)
   }
+}
+
+const EMPTY = Buffer.alloc(0)
+
+/** `length` bytes of `body`, then `chunk`: one buffer that doubles, so that a body in tiny chunks holds no more than twice its size. */
+function append(body: Buffer, length: number, chunk: Buffer): Buffer {
+  if (length === 0) return chunk
+  const target = body.length >= length + chunk.length && length > 0 && body !== chunk ? body : grow(body, length, chunk.length)
+  chunk.copy(target, length)
+  return target
+}
+
+function grow(body: Buffer, length: number, more: number): Buffer {
+  const larger = Buffer.allocUnsafeSlow(Math.max(2 * length, length + more))
+  body.copy(larger, 0, 0, length)
+  return larger
 }
 
 function readTextPayload(text: string, revision: EngineRevision): PayloadReader {
