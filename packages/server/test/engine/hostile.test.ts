@@ -1,6 +1,6 @@
 // Requests and user code that must not end the process or let anybody in: each was found by attacking a running server.
 import { afterEach, describe, expect, it } from 'vitest'
-import { polling, send, start, websocket, WireSocket } from '../start.ts'
+import { polling, PollingClient, send, start, websocket, WireSocket } from '../start.ts'
 import type { Started } from '../start.ts'
 
 let server: Started
@@ -82,5 +82,68 @@ describe('user code that fails', () => {
     const { socket } = await open()
     socket.ws.send('40')
     expect(await reported.promise).toMatchObject({ message: 'late' })
+  })
+
+  it.each([
+    ['a cors delegate that throws', { cors: () => { throw new Error('late') } }],
+    ['a cors delegate that rejects', { cors: async () => Promise.reject(new Error('late')) }],
+    ['an origin function that throws', { cors: { origin: () => { throw new Error('late') } } }],
+  ])('[EIO-30] %s refuses the request', async (_what, options) => {
+    server = await start(options as never)
+    const answers = [await send(server.port, 'GET', polling(4)), await send(server.port, 'GET', polling(4))]
+    expect(answers.map(({ status }) => status)).toEqual([400, 400])
+  })
+
+  it('[EIO-30] an id that is none refuses the request', async () => {
+    server = await start()
+    server.io.engine.generateId = (() => undefined) as never
+    expect((await send(server.port, 'GET', polling(4))).status).toBe(400)
+  })
+
+  it('[SIO-48] a broadcast acknowledgement that rejects at its time-out, and a new_namespace listener that throws, are reported', async () => {
+    const errors: string[] = []
+    server = await start({ onHandlerError: (error: unknown) => void errors.push((error as Error).message) })
+    server.io.of(/^\/dyn$/)
+    server.io.on('new_namespace', () => {
+      throw new Error('listener')
+    })
+    const { socket } = await open()
+    socket.ws.send('40/dyn,')
+    expect(await socket.next()).toMatch(/^40\/dyn,/)
+    await new Promise<void>((resolve) => {
+      server.io.of('/dyn').timeout(1).emit('question', () => {
+        resolve()
+        return Promise.reject(new Error('late'))
+      })
+    })
+    await expect.poll(() => errors).toEqual(['listener', 'late'])
+  })
+})
+
+describe('what nobody fetches', () => {
+  it('[EIO-75] answers to pings of a poller that never polls are bounded', async () => {
+    server = await start({ maxOutboxBytes: 10_000 })
+    const client = await new PollingClient(server.port, 3).connect()
+    const statuses: number[] = []
+    for (let i = 0; i < 3; i++) statuses.push((await client.post('1:2'.repeat(500))).status)
+    expect(statuses.at(-1)).toBe(400)
+    expect(server.io.engine.clientsCount).toBe(0)
+  })
+
+  it('[SIO-4] a client of revision 4 cannot play the server with a reserved name', async () => {
+    server = await start()
+    const heard: string[] = []
+    server.io.on('connection', (connected) => {
+      connected.on('disconnect', (reason) => heard.push(reason))
+      connected.on('fence', (done: () => void) => done())
+    })
+    const socket = new WireSocket(server.port, websocket(3))
+    sockets.push(socket)
+    await socket.next()
+    await socket.next()
+    socket.ws.send('42["disconnect","spoofed"]')
+    socket.ws.send('420["fence"]')
+    expect(await socket.next()).toBe('430[]')
+    expect(heard).toEqual([])
   })
 })
