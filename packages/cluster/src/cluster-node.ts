@@ -1,0 +1,75 @@
+// The contract between the parts of a cluster node: bus and link and membership below (they implement it), session routing and the adapter
+// above (they use it). Above it nobody knows a bus; below it nobody knows a session or a room.
+
+/** Four characters of [A-Za-z0-9_-], random per boot: the first four of every id that a node makes. */
+export type Incarnation = string
+
+export interface NodeInfo {
+  /** Chosen by the user, or host name and process id: for people, never for routing. */
+  readonly name: string
+  /** Release of tidewire and version of the bus format. */
+  readonly version: string
+  readonly format: number
+  /** Where a balancer reaches it, when the user says so. */
+  readonly address: string | undefined
+  /** Sessions that it owns; refreshed with its heartbeats. */
+  readonly sessions: number
+}
+
+/** `suspect`: silent for 3 s; left out of queries, its sessions wait. `dead` members are in no list. */
+export type MemberState = 'alive' | 'suspect'
+
+export interface Member {
+  readonly incarnation: Incarnation
+  readonly state: MemberState
+  readonly info: NodeInfo
+}
+
+/**
+ * Why a member, and the link to it, is gone. `left`: it said goodbye. `dead`: silent for 10 s, or proven dead. `replaced`: the same node is
+ * back with a new incarnation. `hole`: frames were lost that can no longer be resent; a link to the same incarnation starts anew.
+ * `fenced`: this node was taken for dead by that one.
+ */
+export type LinkEnd = 'left' | 'dead' | 'replaced' | 'hole' | 'fenced'
+
+/** Services share a link; one byte on the wire. Numbers are never reused. */
+export const SERVICE = { sessions: 1, adapter: 2 } as const
+export type ServiceId = (typeof SERVICE)[keyof typeof SERVICE]
+
+/** What routing and adapter implement. All methods are called on a fresh stack of the event loop turn, never re-entrantly from `send`. */
+export interface ClusterService {
+  /** In the order of the sender's `send`, exactly once while the link lives. `bytes` is valid during the call only: copy what is kept. */
+  handleMessage(from: Incarnation, bytes: Uint8Array): void
+  /** A member may be sent to from now on. Called again for the same incarnation after its link ended with `hole`. */
+  handleLinkUp(member: Member): void
+  /** What was sent to it and is not acknowledged is lost, and it has lost what it sent here: close what depended on it. */
+  handleLinkDown(incarnation: Incarnation, end: LinkEnd): void
+  /** alive <-> suspect. */
+  handleMemberState(member: Member): void
+  /** The link has room again after `send` said "full". */
+  handleDrain(incarnation: Incarnation): void
+}
+
+/** `full`: taken, but the link's window is spent: send no more before handleDrain. `down`: not taken; there is no link. */
+export type SendResult = 'sent' | 'full' | 'down'
+
+export interface ClusterNode {
+  readonly incarnation: Incarnation
+  /** The others, by incarnation. */
+  readonly members: ReadonlyMap<Incarnation, Member>
+  /** Registers a service; once each, before `start`. */
+  register(id: ServiceId, service: ClusterService): void
+  /** Connects, makes sure that the incarnation is nobody else's, and resolves when links to all members found are up. */
+  start(): Promise<void>
+  /**
+   * Queues one message for one member. All that a turn of the event loop sends to a member leaves in as few bus messages as its size
+   * allows. The bytes are copied before it returns.
+   */
+  send(to: Incarnation, service: ServiceId, bytes: Uint8Array): SendResult
+  /** The same bytes to several members: framed once. */
+  sendToAll(to: Iterable<Incarnation>, service: ServiceId, bytes: Uint8Array): void
+  /** True if the incarnation was a member of this cluster that is gone (and so will never come back). */
+  isGone(incarnation: Incarnation): boolean
+  /** Says goodbye, flushes, closes links and bus. Idempotent. */
+  close(): Promise<void>
+}
