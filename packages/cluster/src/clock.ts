@@ -1,0 +1,29 @@
+// Time as a cluster node sees it: monotonic milliseconds, timers, and the end of a turn of the event loop. The simulation puts its own in.
+
+export interface ClusterClock {
+  /** Monotonic milliseconds. */
+  now(): number
+  /** Calls `handler` every `intervalMs` until the returned function is called. Does not keep the process alive. */
+  every(intervalMs: number, handler: () => void): () => void
+  /** Calls `handler` once after `delayMs` unless the returned function is called before. Does not keep the process alive. */
+  after(delayMs: number, handler: () => void): () => void
+  /** Calls `handler` when this turn of the event loop has handled its input. */
+  endOfTurn(handler: () => void): void
+}
+
+export const systemClock: ClusterClock = {
+  now: () => performance.now(),
+  every(intervalMs, handler) {
+    const timer = setInterval(handler, intervalMs)
+    timer.unref()
+    return () => clearInterval(timer)
+  },
+  after(delayMs, handler) {
+    const timer = setTimeout(handler, delayMs)
+    timer.unref()
+    return () => clearTimeout(timer)
+  },
+  endOfTurn(handler) {
+    setImmediate(handler)
+  },
+}
