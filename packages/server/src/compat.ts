@@ -99,7 +99,7 @@ const namespace: Views<AnyNamespace> = {
 const namespaceMethods = {
   _initAdapter(this: AnyNamespace): void {
     this.adapter = this.server.createAdapter(this)
-    void this.adapter.init()
+    this.server.watchAdapter(this.adapter.init(), 'adapter.init')
   },
   _remove(this: AnyNamespace, socket: AnySocket): void {
     this.remove(socket)

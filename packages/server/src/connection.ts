@@ -8,6 +8,7 @@ import type { PacketDecoder } from './codec.ts'
 import type { CloseReason, EngineSession, SessionHandler } from './engine/contract.ts'
 import type { OutgoingMessage } from './engine/outgoing-message.ts'
 import { OutgoingMessage as Message } from './engine/outgoing-message.ts'
+import { callGuarded } from './events/guarded.ts'
 import type { Namespace } from './namespace/namespace.ts'
 import type { Server } from './server.ts'
 import type { Socket } from './socket/socket.ts'
@@ -120,13 +121,18 @@ export class Connection implements SessionHandler {
     ;(this.#joining ??= new Set()).add(name)
     this.server.findNamespace(name, auth, (namespace) => {
       if (!this.isOpen) return
-      if (namespace === undefined) {
-        this.#joining?.delete(name)
-        this.write(new EncodedPacket({ type: PacketType.CONNECT_ERROR, nsp: name, data: { message: 'Invalid namespace' } }, this.server.codec))
-        return
-      }
-      namespace.admit(this, auth)
+      if (namespace === undefined) return this.#refuseJoin(name, 'Invalid namespace')
+      callGuarded(() => namespace.admit(this, auth), this, [], (error) => {
+        // The application's adapter: the client is told, and so is the operator.
+        this.server.handleHandlerError(error, { socket: undefined, event: 'adapter' })
+        this.#refuseJoin(name, 'internal server error')
+      })
     })
+  }
+
+  #refuseJoin(name: string, message: string): void {
+    this.#joining?.delete(name)
+    this.write(new EncodedPacket({ type: PacketType.CONNECT_ERROR, nsp: name, data: { message } }, this.server.codec))
   }
 
   // ---- membership, called by namespace/join
@@ -137,6 +143,7 @@ export class Connection implements SessionHandler {
     if (this.#joining?.size === 0) this.#joining = undefined
     this.#socketsByNamespace.set(socket.nsp.name, socket)
     this.#clearTimer()
+    if (this.#waitingBytes > 0) this.#timer = setTimeout(closeHalfReceived, ATTACHMENTS_TIMEOUT_MS, this)
   }
 
   /** The namespace has refused. */

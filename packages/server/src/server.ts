@@ -14,6 +14,7 @@ import type { Codec } from './codec.ts'
 import { Connection } from './connection.ts'
 import { Engine } from './engine/engine.ts'
 import type { EngineSession } from './engine/contract.ts'
+import { callGuarded } from './events/guarded.ts'
 import { LazyEmitter } from './events/lazy-emitter.ts'
 import type {
   AllButLast,
@@ -39,7 +40,7 @@ import type { NamespaceMatcher } from './namespace/parent-namespace.ts'
 import { DEFAULTS, warnOfUnknownOptions } from './options.ts'
 import type { AdapterConstructor, ServerOptions } from './options.ts'
 import { SessionAwareAdapter } from './recovery/session-aware-adapter.ts'
-import { callGuarded, reportHandlerError } from './socket/handler-errors.ts'
+import { reportHandlerError } from './socket/handler-errors.ts'
 import type { HandlerErrorContext } from './socket/handler-errors.ts'
 import { Socket } from './socket/socket.ts'
 
@@ -155,7 +156,7 @@ export class Server<
     this.#adapter = adapter
     for (const namespace of this._nsps.values()) {
       namespace.adapter = this.createAdapter(namespace as Namespace<any, any, any, any>)
-      void namespace.adapter.init()
+      this.watchAdapter(namespace.adapter.init(), 'adapter.init')
     }
     return this
   }
@@ -194,7 +195,10 @@ export class Server<
 
   #attachTo(server: HttpLike, options: Partial<ServerOptions>): void {
     this.httpServer = server
-    const engine = new Engine(options, { handleSession: (session) => this.serveSession(session) })
+    const engine = new Engine(options, {
+      handleSession: (session) => this.serveSession(session),
+      handleUserError: (error, event) => this.handleHandlerError(error, { socket: undefined, event }),
+    })
     this.engine = engine
     engine.attach(server, { ...options, path: this.#path })
     if (!this.#serveClient) return
@@ -300,7 +304,7 @@ export class Server<
         isAnswered = true
         if (error || !exists) return ask(index + 1)
         // Another client may have asked for it while the function was thinking.
-        done(this._nsps.get(name) ?? parent.createChild(name))
+        done(this._nsps.get(name) ?? this.#createChild(parent, name))
       }
       const fail = (error: unknown): void => {
         this.handleHandlerError(error, { socket: undefined, event: 'namespace matcher' })
@@ -316,15 +320,34 @@ export class Server<
     ask(0)
   }
 
+  /** Undefined when the application's adapter cannot be made; that is reported. */
+  #createChild(
+    parent: ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    name: string,
+  ): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | undefined {
+    try {
+      return parent.createChild(name)
+    } catch (error) {
+      this.handleHandlerError(error, { socket: undefined, event: 'adapter' })
+      return undefined
+    }
+  }
+
   // ---- errors of user code
 
   /** The one place that what user code throws or rejects with arrives at: `onHandlerError`. */
   handleHandlerError(error: unknown, context: HandlerErrorContext): void {
-    try {
-      ;(this.opts.onHandlerError ?? reportHandlerError)(error, context)
-    } catch (hookError) {
-      reportHandlerError(hookError, { ...context, event: 'onHandlerError' })
-    }
+    callGuarded(this.opts.onHandlerError ?? reportHandlerError, this, [error, context], (hookError) =>
+      reportHandlerError(hookError, { ...context, event: 'onHandlerError' }),
+    )
+  }
+
+  /**
+   * Adapters are user code too: a promise of theirs that rejects is reported, and ends no process when nobody waits for it. Who does
+   * gets the error as well.
+   */
+  watchAdapter(result: unknown, event: string = 'adapter'): void {
+    if (result instanceof Promise) result.catch((error: unknown) => this.handleHandlerError(error, { socket: undefined, event }))
   }
 
   // ---- forwarded to the main namespace

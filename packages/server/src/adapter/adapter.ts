@@ -4,6 +4,8 @@
 import type { SocketPacket } from '@tidewire/protocol'
 import { EventEmitter } from 'node:events'
 import { EncodedPacket } from '../broadcast/encoded.ts'
+import { emitGuarded } from '../events/guarded.ts'
+import { hasListeners } from '../events/lazy-emitter.ts'
 import type { Namespace } from '../namespace/namespace.ts'
 import type { PersistedSession, RecoveryFailure, RestoredSession } from '../recovery/session-aware-adapter.ts'
 import type { Socket } from '../socket/socket.ts'
@@ -57,11 +59,11 @@ export class Adapter extends EventEmitter {
       let members = this.rooms.get(room)
       if (members === undefined) {
         this.rooms.set(room, (members = new Set()))
-        this.emit('create-room', room)
+        this.tell('create-room', room)
       }
       if (members.has(id)) continue
       members.add(id)
-      this.emit('join-room', room, id)
+      this.tell('join-room', room, id)
     }
   }
 
@@ -77,11 +79,16 @@ export class Adapter extends EventEmitter {
     this.sids.delete(id)
   }
 
+  /** To the application's listeners, each guarded. */
+  protected tell(event: string, ...args: unknown[]): void {
+    if (hasListeners(this)) emitGuarded(this, event, args, (error) => this.nsp.server.handleHandlerError(error, { socket: undefined, event }))
+  }
+
   #leave(room: Room, id: SocketId): void {
     const members = this.rooms.get(room)
     if (members === undefined) return
-    if (members.delete(id)) this.emit('leave-room', room, id)
-    if (members.size === 0 && this.rooms.delete(room)) this.emit('delete-room', room)
+    if (members.delete(id)) this.tell('leave-room', room, id)
+    if (members.size === 0 && this.rooms.delete(room)) this.tell('delete-room', room)
   }
 
   broadcast(packet: SocketPacket, options: BroadcastOptions): void {
@@ -111,8 +118,21 @@ export class Adapter extends EventEmitter {
     const recipients: AnySocket[] = []
     this.#forEach(options, (socket) => recipients.push(socket))
     clientCount(recipients.length)
+    const { id } = packet
+    let missing = recipients.length
+    // Clients that never answer must not leave their callbacks behind for as long as they stay.
+    const timer =
+      options.flags?.timeout === undefined || missing === 0
+        ? undefined
+        : setTimeout(() => {
+            for (const socket of recipients) if (socket.acks.get(id) === answer) socket.acks.delete(id)
+          }, options.flags.timeout)
+    const answer = (...args: unknown[]): unknown => {
+      if (--missing === 0) clearTimeout(timer)
+      return ack(...args)
+    }
     for (const socket of recipients) {
-      socket.acks.set(packet.id, ack)
+      socket.acks.set(id, answer)
       socket.notifyOutgoingListeners(packet)
       socket.client.write(encoded, options.flags)
     }

@@ -1,6 +1,7 @@
 // The immutable description of whom a broadcast is for, and the calls that use it. Each `to`, `except`, `volatile` … gives a new operator.
 import { PacketType, RESERVED_EVENTS } from '@tidewire/protocol'
 import type { Adapter, BroadcastFlags, BroadcastOptions, Room, SocketId } from '../adapter/adapter.ts'
+import { callGuarded } from '../events/guarded.ts'
 import type {
   AllButLast,
   DecorateAcknowledgements,
@@ -11,7 +12,6 @@ import type {
   FirstNonErrorArg,
   Last,
 } from '../events/types.ts'
-import { callGuarded } from '../socket/handler-errors.ts'
 import type { Handshake } from '../socket/handshake.ts'
 
 const toList = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value) ? value : [value as T])
@@ -87,6 +87,10 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     return new BroadcastOperator(this.#adapter, this.#rooms, this.#except, { ...this.#flags, ...flags })
   }
 
+  #watch(result: unknown): void {
+    this.#adapter.nsp.server.watchAdapter(result)
+  }
+
   get #options(): BroadcastOptions {
     return { rooms: this.#rooms as Set<Room>, except: this.#except as Set<Room>, flags: this.#flags }
   }
@@ -97,7 +101,7 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     const data: unknown[] = [event, ...args]
     const packet = { type: PacketType.EVENT, nsp: this.#adapter.nsp.name, data }
     if (typeof data.at(-1) !== 'function') {
-      this.#adapter.broadcast(packet, this.#options)
+      this.#watch(this.#adapter.broadcast(packet, this.#options))
       return true
     }
     const callback = data.pop() as (error: Error | null, responses: unknown) => void
@@ -124,7 +128,7 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
       clearTimeout(timer)
       answer([null, expectSingleResponse === true ? responses[0] : responses])
     }
-    this.#adapter.broadcastWithAck(
+    const asked: unknown = this.#adapter.broadcastWithAck(
       packet,
       this.#options,
       (count) => {
@@ -137,10 +141,13 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
         check()
       },
     )
-    void this.#adapter.serverCount().then((count) => {
-      expectedServers = count
-      check()
-    })
+    this.#watch(asked)
+    this.#watch(
+      this.#adapter.serverCount().then((count) => {
+        expectedServers = count
+        check()
+      }),
+    )
   }
 
   /** Sends an event and resolves with the answers; rejects on time-out, the partial answers in `responses`. */
@@ -171,17 +178,17 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
 
   /** Makes the sockets join one room or several. */
   socketsJoin(room: Room | readonly Room[]): void {
-    this.#adapter.addSockets(this.#options, [...toList(room)])
+    this.#watch(this.#adapter.addSockets(this.#options, [...toList(room)]))
   }
 
   /** Makes the sockets leave one room or several. */
   socketsLeave(room: Room | readonly Room[]): void {
-    this.#adapter.delSockets(this.#options, [...toList(room)])
+    this.#watch(this.#adapter.delSockets(this.#options, [...toList(room)]))
   }
 
   /** Disconnects the sockets from the namespace; with `close` their connections end, other namespaces included. */
   disconnectSockets(close: boolean = false): void {
-    this.#adapter.disconnectSockets(this.#options, close)
+    this.#watch(this.#adapter.disconnectSockets(this.#options, close))
   }
 }
 

@@ -48,4 +48,6 @@ export interface EngineSession extends EventEmitter {
 export interface EngineHandler {
   /** A session opened (its open packet is queued). Called before any of its messages. */
   handleSession(session: EngineSession): void
+  /** A listener or header function of the application has failed; `event` is what it listened to. */
+  handleUserError(error: unknown, event: string): void
 }

@@ -24,6 +24,7 @@ import { PollingTransport } from '../transports/polling.ts'
 import { ForeignWebSocketServer, ForeignWebSocketTransport } from '../transports/foreign-websocket.ts'
 import { WebSocketTransport } from '../transports/websocket.ts'
 import type { EngineHandler } from './contract.ts'
+import { emitGuarded } from '../events/guarded.ts'
 import { resolveEngineOptions } from './engine-options.ts'
 import type { AttachOptions, EngineOptions, ResolvedEngineOptions } from './engine-options.ts'
 import { RequestFacts } from './request-facts.ts'
@@ -65,6 +66,7 @@ export class Engine extends EventEmitter {
       upgradeTimeout: this.opts.upgradeTimeout,
       maxOutboxBytes: this.opts.maxOutboxBytes,
       now: () => clock.now(),
+      reportUserError: this.#reportUserError,
       removeSession: (session) => this.#removeSession(session),
     }
     this.#view = {
@@ -151,7 +153,7 @@ export class Engine extends EventEmitter {
       const { cors } = this.opts
       if (cors === undefined) return done()
       checkCors(cors, req, (error, verdict) => {
-        for (const [name, value] of Object.entries(verdict.headers)) res.setHeader(name, value)
+        this.#setHeaders('cors', res, verdict.headers)
         if (error !== null) return done(rejection('BAD_REQUEST', { name: 'CORS_FAILURE', error }))
         if (verdict.preflightStatus !== undefined) {
           res.writeHead(verdict.preflightStatus, { 'Content-Length': 0 })
@@ -213,7 +215,7 @@ export class Engine extends EventEmitter {
   }
 
   #reportRefusal(req: EngineRequest, { code, message, context }: EngineRejection): void {
-    if (this.listenerCount('connection_error') > 0) this.emit('connection_error', { req, code, message: messageOfCode(code) ?? message, context })
+    if (this.listenerCount('connection_error') > 0) this.#tell('connection_error', { req, code, message: messageOfCode(code) ?? message, context })
   }
 
   #decorate(req: IncomingMessage, res: ServerResponse): void {
@@ -224,10 +226,27 @@ export class Engine extends EventEmitter {
     if (this.listenerCount('headers') > 0) this.#collectHeaders('headers', req, res)
   }
 
+  /** A value that is no header (a line break in it) is reported and left out; it must not end the process, or split the answer. */
+  #setHeaders(event: string, res: ServerResponse, headers: Readonly<Record<string, string | readonly string[]>>): void {
+    for (const [name, value] of Object.entries(headers)) {
+      try {
+        res.setHeader(name, value)
+      } catch (error) {
+        this.#reportUserError(error, event)
+      }
+    }
+  }
+
+  readonly #reportUserError = (error: unknown, event: string): void => this.#handler.handleUserError(error, event)
+
+  #tell(event: string, ...args: unknown[]): void {
+    emitGuarded(this, event, args, this.#reportUserError)
+  }
+
   #collectHeaders(event: 'headers' | 'initial_headers', req: IncomingMessage, res: ServerResponse): void {
     const headers: Record<string, string | string[]> = {}
-    this.emit(event, headers, req)
-    for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
+    this.#tell(event, headers, req)
+    this.#setHeaders(event, res, headers)
   }
 
   // ---- handshake
@@ -268,7 +287,7 @@ export class Engine extends EventEmitter {
     const open = `{"sid":${JSON.stringify(session.id)},"upgrades":${upgrades},"pingInterval":${pingInterval},"pingTimeout":${pingTimeout},"maxPayload":${maxHttpBufferSize}}`
     session.open(transport, open, initialPacket)
     this.#handler.handleSession(session)
-    if (this.listenerCount('connection') > 0) this.emit('connection', session)
+    if (this.listenerCount('connection') > 0) this.#tell('connection', session)
   }
 
   #removeSession(session: Session): void {

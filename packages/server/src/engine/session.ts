@@ -2,6 +2,7 @@
 // batches to its edge. Created by Engine alone; ends in #end(), once, with a reason.
 import type { EnginePacket, EngineRevision } from '@tidewire/protocol'
 import type { IncomingMessage } from 'node:http'
+import { emitGuarded } from '../events/guarded.ts'
 import { LazyEmitter, hasListeners } from '../events/lazy-emitter.ts'
 import type { CloseReason, EngineSession, SessionHandler } from './contract.ts'
 import type { Edge, Owner } from './door.ts'
@@ -21,6 +22,8 @@ export interface SessionContext {
   readonly upgradeTimeout: number
   readonly maxOutboxBytes: number
   readonly now: () => number
+  /** A listener of the application has failed. */
+  readonly reportUserError: (error: unknown, event: string) => void
   /** The one place where the engine forgets a session. */
   removeSession(session: Session): void
 }
@@ -96,6 +99,11 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     else this.#setTimer('silence', this.#context.pingInterval + this.#context.pingTimeout)
   }
 
+  /** To the application's listeners, of which most sessions have none. */
+  #tell(event: string, ...args: unknown[]): void {
+    if (hasListeners(this)) emitGuarded(this, event, args, this.#context.reportUserError)
+  }
+
   // ---- out
 
   sendMessage(message: OutgoingMessage): void {
@@ -115,7 +123,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   }
 
   #push(message: OutgoingMessage): void {
-    if (hasListeners(this)) this.emit('packetCreate', message)
+    this.#tell('packetCreate', message)
     this.#outbox.push(message)
     this.#outboxBytes += message.byteLength
     if (this.#outboxBytes > this.#context.maxOutboxBytes && this.#outbox.length > 1 && this.#isStuck()) {
@@ -147,7 +155,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     const edge = this.#edge
     if (edge === undefined || this.readyState === 'closed' || this.#inFlight > 0 || !edge.writable) return
     if (this.#outbox.length > 0) {
-      if (hasListeners(this)) this.emit('flush', this.#outbox)
+      this.#tell('flush', this.#outbox)
       this.#inFlight = this.#outbox.length
       edge.deliver(this.#outbox)
     } else if (this.readyState === 'closing') this.#closeEdge()
@@ -162,7 +170,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     } else {
       for (const message of this.#outbox.splice(0, count)) this.#outboxBytes -= message.byteLength
     }
-    if (hasListeners(this)) this.emit('drain')
+    this.#tell('drain')
     if (this.#outbox.length > 0 || this.readyState === 'closing') this.#scheduleFlush()
   }
 
@@ -179,27 +187,25 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     if (edge === this.#probe) return this.#handleProbe(edge, packet)
     if (edge !== this.#edge || this.readyState !== 'open') return
     this.#lastPacketAt = this.#context.now()
-    if (hasListeners(this)) this.emit('packet', packet)
+    this.#tell('packet', packet)
     switch (packet.type) {
       case 'message': {
         const data = toMessageData(packet.data)
-        if (hasListeners(this)) {
-          this.emit('data', data)
-          this.emit('message', data)
-        }
+        this.#tell('data', data)
+        this.#tell('message', data)
         this.handler?.handleMessage(data)
         return
       }
       case 'ping':
         if (this.protocol === 4) return this.#end('transport error', new Error('invalid heartbeat direction'))
         this.#push(PONG)
-        if (hasListeners(this)) this.emit('heartbeat')
+        this.#tell('heartbeat')
         return
       case 'pong':
         if (this.protocol === 3) return this.#end('transport error', new Error('invalid heartbeat direction'))
         // Only a pong that was asked for is a sign of life (spec: EIO-72).
         if (this.#timing === 'pong due') this.#setTimer('ping due', this.#context.pingInterval)
-        if (hasListeners(this)) this.emit('heartbeat')
+        this.#tell('heartbeat')
         return
       case 'close':
         // Over WebSocket the close frame says it; a packet means nothing there (spec: EIO-74).
@@ -221,7 +227,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   probe(edge: Edge): void {
     this.#probe = edge
     this.upgrading = true
-    if (hasListeners(this)) this.emit('upgrading', edge)
+    this.#tell('upgrading', edge)
   }
 
   #forgetProbe(): void {
@@ -253,7 +259,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
       this.#inFlight = 0
     }
     former?.detach()
-    if (hasListeners(this)) this.emit('upgrade', probe)
+    this.#tell('upgrade', probe)
     if (this.#outbox.length > 0) this.#scheduleFlush()
   }
 
@@ -340,7 +346,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     const { handler } = this
     this.handler = undefined
     handler?.handleClose(reason, description)
-    if (hasListeners(this)) this.emit('close', reason, description)
+    this.#tell('close', reason, description)
   }
 }
 

@@ -4,6 +4,7 @@ import type { Adapter, Room, SocketId } from '../adapter/adapter.ts'
 import { BroadcastOperator } from '../broadcast/operator.ts'
 import type { RemoteSocket } from '../broadcast/operator.ts'
 import type { Connection } from '../connection.ts'
+import { callGuarded } from '../events/guarded.ts'
 import { LazyEmitter } from '../events/lazy-emitter.ts'
 import type {
   AllButLast,
@@ -24,7 +25,6 @@ import type {
 import { SessionAwareAdapter } from '../recovery/session-aware-adapter.ts'
 import type { RecoveryFailure, RestoredSession } from '../recovery/session-aware-adapter.ts'
 import type { Server } from '../server.ts'
-import { callGuarded } from '../socket/handler-errors.ts'
 import { Socket } from '../socket/socket.ts'
 
 /** An error for the client: `data` travels with the message. */
@@ -84,8 +84,7 @@ export class Namespace<
     this.server = server
     this.name = name
     this.adapter = this.createAdapter()
-    const ready = this.adapter.init()
-    if (ready instanceof Promise) ready.catch((error: unknown) => server.handleHandlerError(error, { socket: undefined, event: 'adapter.init' }))
+    server.watchAdapter(this.adapter.init(), 'adapter.init')
   }
 
   protected createAdapter(): Adapter {
@@ -126,7 +125,7 @@ export class Namespace<
       else this.#admit(client, auth, undefined, 'session unknown')
     }
     // An adapter that fails knows no session.
-    if (restored instanceof Promise) restored.then(proceed, () => proceed(undefined))
+    if (restored instanceof Promise) this.server.watchAdapter(restored.then(proceed, () => proceed(undefined)))
     else proceed(restored)
   }
 
@@ -260,7 +259,7 @@ export class Namespace<
     ...args: EventParams<DecorateAcknowledgementsWithTimeoutAndMultipleResponses<ServerSideEvents>, Event>
   ): boolean {
     if (OWN_EVENTS.has(event as string)) throw new Error(`"${String(event)}" is a reserved event name`)
-    this.adapter.serverSideEmit([event, ...args])
+    this.server.watchAdapter(this.adapter.serverSideEmit([event, ...args]))
     return true
   }
   /** Sends an event to the other nodes and resolves with their answers; rejects on time-out, the partial answers in `responses`. */

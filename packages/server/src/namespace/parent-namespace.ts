@@ -53,7 +53,7 @@ export class ParentNamespace<
     if (this.server.cleansUpChildren) {
       child.onEmpty = () => {
         if (child.sockets.size > 0 || !this.children.delete(child)) return
-        void child.adapter.close()
+        this.server.watchAdapter(child.adapter.close())
         this.server._nsps.delete(name)
       }
     }

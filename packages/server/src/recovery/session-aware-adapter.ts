@@ -200,7 +200,7 @@ export class SessionAwareAdapter extends Adapter {
     const { rooms, data } = this.#records.get(pid)!
     this.#records.delete(pid)
     this.#away.delete(pid)
-    this.emit('session-expired', { sid, rooms: [...rooms], data })
+    this.tell('session-expired', { sid, rooms: [...rooms], data })
     this.nsp.checkEmpty()
   }
 

@@ -14,23 +14,6 @@ export const reportHandlerError: HandlerErrorHook = (error, { event }) => {
   console.error(`tidewire: the handler of "${event}" failed; set the option onHandlerError to treat such errors yourself`, error)
 }
 
-/** Calls user code; `fail` gets what it throws or rejects with. */
-export function callGuarded(
-  handler: Function,
-  target: unknown,
-  args: readonly unknown[],
-  fail: (error: unknown) => void,
-): void {
-  try {
-    const result: unknown = Reflect.apply(handler, target, args)
-    if (typeof result === 'object' && result !== null && typeof (result as PromiseLike<unknown>).then === 'function') {
-      ;(result as PromiseLike<unknown>).then(undefined, fail)
-    }
-  } catch (error) {
-    fail(error)
-  }
-}
-
 /** What an acknowledgement gets when its handler failed. Says nothing about the error itself: it may hold secrets. */
 export function ackErrorOf(event: string): { error: { code: string; message: string } } {
   return { error: { code: 'TW_ERR_HANDLER', message: `the handler of "${event}" failed` } }

@@ -8,6 +8,7 @@ import { EncodedPacket } from '../broadcast/encoded.ts'
 import { BroadcastOperator } from '../broadcast/operator.ts'
 import type { Connection } from '../connection.ts'
 import type { CloseReason, EngineSession } from '../engine/contract.ts'
+import { callGuarded } from '../events/guarded.ts'
 import { LazyEmitter } from '../events/lazy-emitter.ts'
 import type {
   AllButLast,
@@ -27,7 +28,7 @@ import type { Namespace } from '../namespace/namespace.ts'
 import { SessionAwareAdapter } from '../recovery/session-aware-adapter.ts'
 import type { RecoveryFailure, RestoredSession } from '../recovery/session-aware-adapter.ts'
 import type { Server } from '../server.ts'
-import { ackErrorOf, callGuarded } from './handler-errors.ts'
+import { ackErrorOf } from './handler-errors.ts'
 import { createHandshake } from './handshake.ts'
 import type { Handshake } from './handshake.ts'
 
@@ -170,7 +171,10 @@ export class Socket<
   /** By way of the adapter, which keeps it until the client has it. What a middleware sends precedes the session. */
   #emitRecoverable(packet: SocketPacket, flags: BroadcastFlags | undefined): void {
     const options = { rooms: new Set([this.id]), except: new Set<Room>(), ...(flags === undefined ? {} : { flags }) }
-    if (this.#hasOpened) return this.adapter.broadcast(packet, options)
+    if (this.#hasOpened) {
+      this.server.watchAdapter(this.adapter.broadcast(packet, options))
+      return
+    }
     this.notifyOutgoingListeners(packet)
     this.client.write(this.#adapterOfSessions?.stamp(packet) ?? new EncodedPacket(packet, this.nsp.server.codec), flags)
   }
@@ -279,12 +283,16 @@ export class Socket<
 
   /** Joins one room or several; a promise with adapters that need one. */
   join(rooms: Room | Room[]): Promise<void> | void {
-    return this.adapter.addAll(this.id, new Set(Array.isArray(rooms) ? rooms : [rooms]))
+    const joined = this.adapter.addAll(this.id, new Set(Array.isArray(rooms) ? rooms : [rooms]))
+    this.server.watchAdapter(joined)
+    return joined
   }
 
   /** Leaves a room; a promise with adapters that need one. */
   leave(room: Room): Promise<void> | void {
-    return this.adapter.del(this.id, room)
+    const left = this.adapter.del(this.id, room)
+    this.server.watchAdapter(left)
+    return left
   }
 
   // ---- in
@@ -295,7 +303,7 @@ export class Socket<
     if (isRecoverable) this.pid ??= this.#adapterOfSessions?.openSession(this as Socket<any, any, any, any>) ?? createSecret()
     this.#hasOpened = true
     this.connected = true
-    void this.adapter.addAll(this.id, new Set([this.id, ...(session?.rooms ?? [])]))
+    this.server.watchAdapter(this.adapter.addAll(this.id, new Set([this.id, ...(session?.rooms ?? [])])))
     this.client.add(this as Socket<any, any, any, any>)
     // Clients keep what comes before the CONNECT and hand it over with it (spec: SIO-60).
     for (const data of session?.missedPackets ?? []) this.#write({ type: PacketType.EVENT, nsp: this.nsp.name, data })
@@ -375,7 +383,8 @@ export class Socket<
 
   #handleHandlerError(error: unknown, event: string, ack: (AckCallback & { isSent: boolean }) | undefined): void {
     this.server.handleHandlerError(error, { socket: this as Socket<any, any, any, any>, event })
-    if (ack !== undefined) ack(ackErrorOf(event))
+    // With a parser of the application even this may fail to be encoded; the error has been reported.
+    if (ack !== undefined) callGuarded(ack, this, [ackErrorOf(event)], () => {})
   }
 
   #handleAck({ id, data }: SocketPacket): void {
@@ -470,14 +479,15 @@ export class Socket<
 
   #leaveSession(pid: string, reason: DisconnectReason): void {
     if (!RECOVERABLE.has(reason)) return this.#adapterOfSessions?.endSession(pid)
-    this.adapter.persistSession({ sid: this.id, pid, rooms: [...this.rooms], data: this.data })
+    this.server.watchAdapter(this.adapter.persistSession({ sid: this.id, pid, rooms: [...this.rooms], data: this.data }))
   }
 
   #end(reason: DisconnectReason, description?: unknown): void {
     if (!this.connected) return
     this.#emitReserved('disconnecting', reason, description)
-    if (this.pid !== undefined) this.#leaveSession(this.pid, reason)
-    this.adapter.delAll(this.id)
+    const failed = (error: unknown): void => this.server.handleHandlerError(error, { socket: this as Socket<any, any, any, any>, event: 'adapter' })
+    if (this.pid !== undefined) callGuarded(() => this.#leaveSession(this.pid!, reason), this, [], failed)
+    callGuarded(() => this.adapter.delAll(this.id), this, [], failed)
     this.nsp.remove(this as Socket<any, any, any, any>)
     this.client.remove(this as Socket<any, any, any, any>)
     this.connected = false
