@@ -12,7 +12,7 @@ const onHandlerError = (error: unknown, { event }: { event: string }): void => v
 const fail = (): never => {
   throw new Error('late')
 }
-const reject = (): Promise<never> => Promise.reject(new Error('late'))
+const reject = (() => Promise.reject(new Error('late'))) as unknown as () => never
 
 afterEach(async () => {
   errors = []
@@ -31,7 +31,7 @@ describe('listeners of the engine', () => {
   it.each([
     ['throws', fail],
     ['rejects', reject],
-  ])('[EIO-30] one of "connection", "headers", "initial_headers" or "connection_error" that %s is reported, and the client is served', async (_how, listener) => {
+  ])('[SIO-50] one of "connection", "headers", "initial_headers" or "connection_error" that %s is reported, and the client is served', async (_how, listener) => {
     server = await start({ onHandlerError } as never)
     for (const event of ['connection', 'headers', 'initial_headers', 'connection_error']) server.io.engine.on(event, listener)
     const client = await new PollingClient(server.port).connect()
@@ -44,7 +44,7 @@ describe('listeners of the engine', () => {
     await expect.poll(() => new Set(errors)).toEqual(new Set(['connection: late', 'headers: late', 'initial_headers: late', 'connection_error: late']))
   })
 
-  it.each(['initial_headers', 'headers'])('[EIO-30] a value with a line break set by "%s" is left out and reported', async (event) => {
+  it.each(['initial_headers', 'headers'])('[SIO-50] a value with a line break set by "%s" is left out and reported', async (event) => {
     server = await start({ onHandlerError } as never)
     server.io.engine.on(event, (headers: Record<string, string>) => {
       headers['x-bad'] = 'a\r\nset-cookie: stolen=1'
@@ -62,7 +62,7 @@ describe('listeners of the engine', () => {
   it.each([
     ['throws', fail],
     ['rejects', reject],
-  ])('[SIO-48] one of a session that %s is reported, and the session lives', async (_how, listener) => {
+  ])('[SIO-50] one of a session that %s is reported, and the session lives', async (_how, listener) => {
     server = await start({ onHandlerError } as never)
     const events = ['packet', 'packetCreate', 'data', 'message', 'drain', 'flush', 'upgrading', 'upgrade', 'close']
     server.io.on('connection', (socket) => {
@@ -85,7 +85,7 @@ describe('listeners of the engine', () => {
 })
 
 describe('listeners of an adapter', () => {
-  it('[SIO-48] those of rooms that throw are reported, and the client joins all the same', async () => {
+  it('[SIO-50] those of rooms that throw are reported, and the client joins all the same', async () => {
     server = await start({ onHandlerError } as never)
     for (const event of ['create-room', 'join-room', 'leave-room', 'delete-room']) server.io.of('/').adapter.on(event, fail)
     const socket = await open()
@@ -97,7 +97,7 @@ describe('listeners of an adapter', () => {
 })
 
 describe('an adapter that fails', () => {
-  it('[SIO-48] whose promises reject ends no process, and each failure is reported', async () => {
+  it('[SIO-50] whose promises reject ends no process, and each failure is reported', async () => {
     class Failing extends Adapter {
       override addAll(...args: Parameters<Adapter['addAll']>): Promise<void> {
         void super.addAll(...args)
@@ -125,7 +125,7 @@ describe('an adapter that fails', () => {
     expect(new Set(errors)).toEqual(new Set(['adapter: late']))
   })
 
-  it('[SIO-48] at a disconnect is reported, and "disconnect" is told all the same', async () => {
+  it('[SIO-50] at a disconnect is reported, and "disconnect" is told all the same', async () => {
     class Failing extends Adapter {
       override delAll = fail
     }
@@ -140,7 +140,7 @@ describe('an adapter that fails', () => {
     expect(errors).toEqual(['adapter: late'])
   })
 
-  it('[SIO-48] in the making refuses the dynamic namespace, and the client may ask again', async () => {
+  it('[SIO-50] in the making refuses the dynamic namespace, and the client may ask again', async () => {
     let isBroken = false
     class Failing extends Adapter {
       constructor(namespace: ConstructorParameters<typeof Adapter>[0]) {
@@ -162,7 +162,7 @@ describe('an adapter that fails', () => {
 })
 
 describe('an acknowledgement that never comes', () => {
-  it('[SIO-46] of a broadcast with a time-out leaves nothing on the sockets', async () => {
+  it('[SIO-51] of a broadcast with a time-out leaves nothing on the sockets', async () => {
     server = await start()
     const socket = await open()
     socket.ws.send('40')
@@ -174,7 +174,7 @@ describe('an acknowledgement that never comes', () => {
 })
 
 describe('the hook for such failures', () => {
-  it('[SIO-48] may itself reject', async () => {
+  it('[SIO-50] may itself reject', async () => {
     server = await start({ onHandlerError: reject } as never)
     server.io.on('connection', (socket) => {
       socket.on('fence', (done: () => void) => done())
