@@ -38,6 +38,7 @@ export type ProtocolErrorCode =
   | 'TW_ERR_FRAME'
   | 'TW_ERR_FRAME_TOO_LARGE'
   | 'TW_ERR_FRAME_UTF8'
+  | 'TW_ERR_CLUSTER_FRAME'
 
 /** The peer (or, when encoding, the application) broke the protocol. `closeCode` is set by the WebSocket codec. */
 export class ProtocolError extends TidewireError {
