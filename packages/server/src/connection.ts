@@ -18,6 +18,8 @@ export interface WriteFlags {
   compress?: boolean
 }
 
+type AnySocket = Socket<any, any, any, any>
+
 /** How long the attachments of one packet may take. */
 const ATTACHMENTS_TIMEOUT_MS = 30_000
 
@@ -26,7 +28,9 @@ export class Connection implements SessionHandler {
   readonly server: Server<any, any, any, any>
   readonly revision: SocketRevision
   readonly #decoder: PacketDecoder
-  readonly #socketsByNamespace = new Map<string, Socket<any, any, any, any>>()
+  /** perf: nearly every client is in one namespace; a map costs 180 bytes for it. */
+  #only: AnySocket | undefined
+  #socketsByNamespace: Map<string, AnySocket> | undefined
   /** Namespaces whose CONNECT is on its way through the middlewares (spec: SIO-27). */
   #joining: Set<string> | undefined
   #timer: NodeJS.Timeout | undefined
@@ -52,11 +56,22 @@ export class Connection implements SessionHandler {
   }
 
   get sockets(): Map<string, Socket<any, any, any, any>> {
-    return new Map([...this.#socketsByNamespace.values()].map((socket) => [socket.id, socket]))
+    return new Map(this.#all().map((socket) => [socket.id, socket]))
   }
 
-  get nsps(): Map<string, Socket<any, any, any, any>> {
-    return this.#socketsByNamespace
+  get nsps(): Map<string, AnySocket> {
+    return new Map(this.#all().map((socket) => [socket.nsp.name, socket]))
+  }
+
+  /** A copy: sockets leave while it is walked. */
+  #all(): AnySocket[] {
+    if (this.#only !== undefined) return [this.#only]
+    return this.#socketsByNamespace === undefined ? [] : [...this.#socketsByNamespace.values()]
+  }
+
+  #socketIn(name: string): AnySocket | undefined {
+    if (this.#only !== undefined) return this.#only.nsp.name === name ? this.#only : undefined
+    return this.#socketsByNamespace?.get(name)
   }
 
   get isOpen(): boolean {
@@ -92,13 +107,13 @@ export class Connection implements SessionHandler {
   /** The one place where a decoder's error ends: sockets are told, the session closes. */
   #fail(error: unknown): void {
     const reason = error instanceof Error ? error : new Error(String(error))
-    for (const socket of this.#socketsByNamespace.values()) socket.handleError(reason)
+    for (const socket of this.#all()) socket.handleError(reason)
     this.close()
   }
 
   #dispatch(packet: SocketPacket): void {
     if (packet.type === PacketType.CONNECT) return this.#handleConnect(packet)
-    const socket = this.#socketsByNamespace.get(packet.nsp)
+    const socket = this.#socketIn(packet.nsp)
     if (socket !== undefined) socket.handlePacket(packet)
     // Revision 4: early 2.x clients may send before they are answered; their servers ignored it.
     else if (this.revision === 5) this.close()
@@ -106,13 +121,13 @@ export class Connection implements SessionHandler {
 
   #handleConnect({ nsp, data }: SocketPacket): void {
     if (this.revision === 5) {
-      if (this.#socketsByNamespace.has(nsp)) return this.close()
+      if (this.#socketIn(nsp) !== undefined) return this.close()
       return this.#join(nsp, typeof data === 'object' && data !== null ? data : {})
     }
     const mark = nsp.indexOf('?')
     const name = mark < 0 ? nsp : nsp.slice(0, mark)
     // The client is joined to "/" unasked; some ask all the same (spec: SIO-28).
-    if (this.#socketsByNamespace.has(name) || name === '/') return
+    if (name === '/' || this.#socketIn(name) !== undefined) return
     this.#join(name, mark < 0 ? {} : Object.fromEntries(new URLSearchParams(nsp.slice(mark + 1))))
   }
 
@@ -141,7 +156,13 @@ export class Connection implements SessionHandler {
   add(socket: Socket<any, any, any, any>): void {
     this.#joining?.delete(socket.nsp.name)
     if (this.#joining?.size === 0) this.#joining = undefined
-    this.#socketsByNamespace.set(socket.nsp.name, socket)
+    if (this.#only === undefined && this.#socketsByNamespace === undefined) this.#only = socket
+    else {
+      this.#socketsByNamespace ??= new Map()
+      if (this.#only !== undefined) this.#socketsByNamespace.set(this.#only.nsp.name, this.#only)
+      this.#only = undefined
+      this.#socketsByNamespace.set(socket.nsp.name, socket)
+    }
     this.#clearTimer()
     if (this.#waitingBytes > 0) this.#timer = setTimeout(closeHalfReceived, ATTACHMENTS_TIMEOUT_MS, this)
   }
@@ -154,11 +175,12 @@ export class Connection implements SessionHandler {
   }
 
   remove(socket: Socket<any, any, any, any>): void {
-    if (this.#socketsByNamespace.get(socket.nsp.name) === socket) this.#socketsByNamespace.delete(socket.nsp.name)
+    if (this.#only === socket) this.#only = undefined
+    else if (this.#socketsByNamespace?.get(socket.nsp.name) === socket) this.#socketsByNamespace.delete(socket.nsp.name)
   }
 
   get hasSockets(): boolean {
-    return this.#socketsByNamespace.size > 0
+    return this.#only !== undefined || (this.#socketsByNamespace?.size ?? 0) > 0
   }
 
   // ---- out
@@ -181,7 +203,7 @@ export class Connection implements SessionHandler {
 
   /** Leaves all namespaces, telling the client. */
   disconnect(): void {
-    for (const socket of this.#socketsByNamespace.values()) socket.disconnect()
+    for (const socket of this.#all()) socket.disconnect()
     this.close()
   }
 
@@ -193,8 +215,9 @@ export class Connection implements SessionHandler {
     this.#clearTimer()
     this.#decoder.destroy()
     this.#joining = undefined
-    for (const socket of this.#socketsByNamespace.values()) socket.handleClose(reason, description)
-    this.#socketsByNamespace.clear()
+    for (const socket of this.#all()) socket.handleClose(reason, description)
+    this.#only = undefined
+    this.#socketsByNamespace = undefined
   }
 
   #clearTimer(): void {

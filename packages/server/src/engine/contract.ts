@@ -2,7 +2,8 @@
 // Above it nothing knows a transport; below it nothing knows a namespace. Direct calls only; emitters exist at the user's surface.
 import type { EngineRevision } from '@tidewire/protocol'
 import type { EventEmitter } from 'node:events'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { ParsedUrlQuery } from 'node:querystring'
 import type { OutgoingMessage } from './outgoing-message.ts'
 
 /** Why a session closed: the reasons of the official server (docs: disconnect reasons). */
@@ -25,6 +26,14 @@ export interface SessionHandler {
   handleClose(reason: CloseReason, description?: unknown): void
 }
 
+/** What `socket.handshake` is made of. */
+export interface HandshakeFacts {
+  readonly url: string
+  readonly headers: IncomingHttpHeaders
+  readonly query: ParsedUrlQuery
+  readonly isSecure: boolean
+}
+
 /** What the Socket.IO half sees of one Engine.IO session. Users hold the same object as `socket.conn`. */
 export interface EngineSession extends EventEmitter {
   /** Exactly 20 characters of [A-Za-z0-9_-]: 4 for the node incarnation, 16 random (unless `generateId` is the user's). */
@@ -33,6 +42,8 @@ export interface EngineSession extends EventEmitter {
   /** The handshake request: made from compact facts on first access when no user code has seen the original. */
   readonly request: IncomingMessage
   readonly remoteAddress: string
+  /** Of the handshake request, without the request; absent in an engine of another make. */
+  readonly facts?: HandshakeFacts
   readonly readyState: 'opening' | 'open' | 'closing' | 'closed'
   readonly transport: { readonly name: string; readonly writable: boolean }
   /** True when a message sent now would leave at once: outbox empty and the transport not full. Volatile messages need it. */

@@ -1,7 +1,9 @@
 // What is kept of a handshake request: one string of headers instead of an object graph. The request object is rebuilt when asked for, and
 // kept from the start only when user code has seen the original (a session middleware puts its session on it).
 import { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { parse } from 'node:querystring'
 import type { ParsedUrlQuery } from 'node:querystring'
 
@@ -13,6 +15,8 @@ export class RequestFacts {
   readonly remoteAddress: string
   readonly #netSocket: Socket
   #original: EngineRequest | undefined
+  #headersByName: IncomingHttpHeaders | undefined
+  #query: ParsedUrlQuery | undefined
 
   constructor(req: EngineRequest, mustKeep: boolean) {
     this.url = req.url ?? ''
@@ -20,6 +24,20 @@ export class RequestFacts {
     this.remoteAddress = req.socket.remoteAddress ?? ''
     this.#netSocket = req.socket
     if (mustKeep) this.#original = req
+  }
+
+  /** Lower-cased, as node:http gives them; the same object as `request.headers`. */
+  get headers(): IncomingHttpHeaders {
+    return (this.#headersByName ??= this.#original?.headers ?? parseHeaders(this.#headers === '' ? [] : this.#headers.split('\n')))
+  }
+
+  /** The same object as `request._query`. */
+  get query(): ParsedUrlQuery {
+    return (this.#query ??= this.#original?._query ?? parse(this.url.slice(this.url.indexOf('?') + 1)))
+  }
+
+  get isSecure(): boolean {
+    return (this.#netSocket as TLSSocket).encrypted === true
   }
 
   get request(): EngineRequest {
@@ -36,18 +54,24 @@ export class RequestFacts {
     req.httpVersionMinor = 1
     req.complete = true
     req.rawHeaders = this.#headers === '' ? [] : this.#headers.split('\n')
-    for (let i = 0; i + 1 < req.rawHeaders.length; i += 2) {
-      const name = req.rawHeaders[i]!.toLowerCase()
-      const value = req.rawHeaders[i + 1]!
-      const earlier = req.headers[name]
-      if (name === 'set-cookie') req.headers[name] = [...(req.headers[name] ?? []), value]
-      else if (earlier === undefined) req.headers[name] = value
-      else if (name === 'cookie') req.headers[name] = `${String(earlier)}; ${value}`
-      else if (!SINGLE.has(name)) req.headers[name] = `${String(earlier)}, ${value}`
-    }
-    req._query = parse(this.url.slice(this.url.indexOf('?') + 1))
+    req.headers = this.headers
+    req._query = this.query
     return req
   }
+}
+
+function parseHeaders(raw: readonly string[]): IncomingHttpHeaders {
+  const headers: IncomingHttpHeaders = {}
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]!.toLowerCase()
+    const value = raw[i + 1]!
+    const earlier = headers[name]
+    if (name === 'set-cookie') headers[name] = [...(headers[name] ?? []), value]
+    else if (earlier === undefined) headers[name] = value
+    else if (name === 'cookie') headers[name] = `${String(earlier)}; ${value}`
+    else if (!SINGLE.has(name)) headers[name] = `${String(earlier)}, ${value}`
+  }
+  return headers
 }
 
 /** Headers of which the first value counts, as in node:http. */

@@ -39,7 +39,8 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   upgraded = false
   dueTick = -1
   readonly #context: SessionContext
-  readonly #facts: RequestFacts
+  /** Of the handshake request. */
+  readonly facts: RequestFacts
   #edge: Edge | undefined
   #probe: Edge | undefined
   #isProbeAnswered = false
@@ -55,16 +56,16 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     super()
     this.id = id
     this.protocol = protocol
-    this.#facts = facts
+    this.facts = facts
     this.#context = context
   }
 
   get request(): IncomingMessage {
-    return this.#facts.request
+    return this.facts.request
   }
 
   get remoteAddress(): string {
-    return this.#facts.remoteAddress
+    return this.facts.remoteAddress
   }
 
   get transport(): Edge {

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { parse } from 'node:querystring'
 import type { ParsedUrlQuery } from 'node:querystring'
+import type { EngineSession, HandshakeFacts } from '../engine/contract.ts'
 
 export interface Handshake {
   headers: IncomingHttpHeaders
@@ -18,17 +19,23 @@ export interface Handshake {
   auth: { [key: string]: any }
 }
 
-export function createHandshake(req: IncomingMessage & { _query?: ParsedUrlQuery }, address: string, auth: Record<string, unknown>, issued: number): Handshake {
-  const url = req.url ?? ''
+export function createHandshake(conn: EngineSession, auth: Record<string, unknown>, issued: number): Handshake {
+  const { url, headers, query, isSecure } = conn.facts ?? factsOf(conn.request)
   return {
-    headers: req.headers,
+    headers,
     time: `${new Date(issued)}`,
-    address,
-    xdomain: req.headers.origin !== undefined,
-    secure: (req.socket as TLSSocket).encrypted === true,
+    address: conn.remoteAddress,
+    xdomain: headers.origin !== undefined,
+    secure: isSecure,
     issued,
     url,
-    query: req._query ?? parse(url.slice(url.indexOf('?') + 1)),
+    query,
     auth,
   }
+}
+
+/** For a session of an engine that the application has made. */
+function factsOf(req: IncomingMessage & { _query?: ParsedUrlQuery }): HandshakeFacts {
+  const url = req.url ?? ''
+  return { url, headers: req.headers, query: req._query ?? parse(url.slice(url.indexOf('?') + 1)), isSecure: (req.socket as TLSSocket).encrypted === true }
 }

@@ -130,7 +130,7 @@ export class Socket<
   }
   /** What the client connected with: headers, query, auth, address. */
   get handshake(): Handshake {
-    return (this.#handshake ??= createHandshake(this.request, this.conn.remoteAddress, this.#auth, this.#issued))
+    return (this.#handshake ??= createHandshake(this.conn, this.#auth, this.#issued))
   }
   /** Anything the application wants to keep with the socket. */
   get data(): SocketData {
