@@ -1,6 +1,6 @@
 // How Socket.IO packets become Engine.IO messages: our own codec, or a parser of the application's (the `parser` option).
-import { SocketPacketDecoder, encodeSocketPacket } from '@tidewire/protocol'
-import type { SocketPacket, SocketRevision } from '@tidewire/protocol'
+import { SocketPacketDecoder, encodeBody, encodeSocketPacket } from '@tidewire/protocol'
+import type { PacketBody, SocketPacket, SocketRevision } from '@tidewire/protocol'
 
 export interface PacketDecoder {
   /** Gives the packet that `chunk` completes, if any. @throws any error for malformed input */
@@ -11,6 +11,10 @@ export interface PacketDecoder {
 export interface Codec {
   encode(packet: SocketPacket, revision: SocketRevision): (string | Uint8Array)[]
   createDecoder(revision: SocketRevision): PacketDecoder
+  /** The arguments of an event for other nodes. @throws ProtocolError */
+  encodeBody(data: readonly unknown[]): PacketBody
+  /** True when the text of a packet is its head and that body. */
+  readonly isJson: boolean
 }
 
 /** A parser as the official packages take it: an object with the two classes. */
@@ -28,6 +32,8 @@ export function createJsonCodec(limits: { maxAttachments: number; maxDepth: numb
   return {
     encode: (packet, revision) => encodeSocketPacket(packet, options[revision]),
     createDecoder: (revision) => new SocketPacketDecoder(options[revision]),
+    encodeBody: (data) => encodeBody(data, limits),
+    isJson: true,
   }
 }
 
@@ -50,5 +56,7 @@ export function createParserCodec(parser: Parser): Codec {
         destroy: () => decoder.destroy(),
       }
     },
+    encodeBody,
+    isJson: false,
   }
 }

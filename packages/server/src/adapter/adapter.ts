@@ -1,7 +1,7 @@
 // Rooms and delivery of one namespace, on this node. The shape is that of the official adapter base class: others extend it.
 // In: joins, leaves, broadcasts with a selection. Out: encoded packets to the connections of the selected sockets.
 
-import type { SocketPacket } from '@tidewire/protocol'
+import type { PacketBody, SocketPacket } from '@tidewire/protocol'
 import { EventEmitter } from 'node:events'
 import { EncodedPacket } from '../broadcast/encoded.ts'
 import { emitGuarded } from '../events/guarded.ts'
@@ -27,6 +27,13 @@ export interface BroadcastOptions {
   rooms: Set<Room>
   except?: Set<Room>
   flags?: BroadcastFlags
+}
+
+/** A node of the cluster that did not answer. */
+export interface LostNode {
+  readonly incarnation: string
+  /** For people. */
+  readonly name: string
 }
 
 type AnySocket = Socket<any, any, any, any>
@@ -92,33 +99,69 @@ export class Adapter extends EventEmitter {
   }
 
   broadcast(packet: SocketPacket, options: BroadcastOptions): void {
+    this.dispatch(this.encode(packet), options)
+  }
+
+  /** An event of another node, for the sockets of this one. */
+  receiveBroadcast(body: PacketBody, options: BroadcastOptions): void {
+    this.dispatch(EncodedPacket.received(body, this.nsp.name, undefined, this.nsp.server.codec), options)
+  }
+
+  receiveBroadcastWithAck(
+    body: PacketBody,
+    options: BroadcastOptions,
+    clientCount: (count: number) => void,
+    ack: (...args: any[]) => void,
+  ): void {
+    const encoded = EncodedPacket.received(body, this.nsp.name, this.nsp.nextAckId(), this.nsp.server.codec)
+    this.deliverWithAck(encoded, options, clientCount, ack)
+  }
+
+  protected encode(packet: SocketPacket): EncodedPacket {
     packet.nsp = this.nsp.name
-    this.deliver(new EncodedPacket(packet, this.nsp.server.codec), options)
+    return new EncodedPacket(packet, this.nsp.server.codec)
+  }
+
+  /** What every event passes on its way to the sockets of this node, whichever node it comes from. */
+  protected dispatch(encoded: EncodedPacket, options: BroadcastOptions): void {
+    this.deliver(encoded, options)
   }
 
   /** Writes to the selected sockets of this node. */
   protected deliver(encoded: EncodedPacket, options: BroadcastOptions): void {
     const { flags } = options
     this.#forEach(options, (socket) => {
-      socket.notifyOutgoingListeners(encoded.packet)
+      if (socket.hasOutgoingListeners) socket.notifyOutgoingListeners(encoded.packet)
       socket.client.write(encoded, flags)
     })
   }
 
-  /** `clientCount` is told how many are asked, then `ack` each answer. */
+  /**
+   * `clientCount` is told how many are asked, then `ack` each answer. `lost` is told of other nodes that will not answer (any more), and of
+   * how many of their clients have been counted and not heard.
+   */
   broadcastWithAck(
     packet: SocketPacket,
     options: BroadcastOptions,
     clientCount: (count: number) => void,
     ack: (...args: any[]) => void,
+    _lost?: (nodes: readonly LostNode[], clients: number) => void,
   ): void {
-    packet.nsp = this.nsp.name
     packet.id = this.nsp.nextAckId()
-    const encoded = new EncodedPacket(packet, this.nsp.server.codec)
+    this.deliverWithAck(this.encode(packet), options, clientCount, ack)
+  }
+
+  /** Writes to the selected sockets of this node, and hands their answers over. */
+  protected deliverWithAck(
+    encoded: EncodedPacket,
+    options: BroadcastOptions,
+    clientCount: (count: number) => void,
+    ack: (...args: any[]) => void,
+  ): void {
     const recipients: AnySocket[] = []
     this.#forEach(options, (socket) => recipients.push(socket))
     clientCount(recipients.length)
-    const { id } = packet
+    const id = encoded.id!
     let missing = recipients.length
     // Clients that never answer must not leave their callbacks behind for as long as they stay.
     const timer =
@@ -133,7 +176,7 @@ export class Adapter extends EventEmitter {
     }
     for (const socket of recipients) {
       socket.acks.set(id, answer)
-      socket.notifyOutgoingListeners(packet)
+      if (socket.hasOutgoingListeners) socket.notifyOutgoingListeners(encoded.packet)
       socket.client.write(encoded, options.flags)
     }
   }

@@ -1,21 +1,59 @@
 // One Socket.IO packet with its wire forms, each made at most once: a broadcast is encoded once per revision in use, whatever the number
-// of recipients (spec: SIO-46).
-import type { SocketPacket, SocketRevision } from '@tidewire/protocol'
+// of recipients (spec: SIO-46), and once more, or instead, for other nodes. One that came from there is decoded only for who asks.
+import { PacketType, decodeBody, eventText } from '@tidewire/protocol'
+import type { PacketBody, SocketPacket, SocketRevision } from '@tidewire/protocol'
 import type { Codec } from '../codec.ts'
 import { OutgoingMessage } from '../engine/outgoing-message.ts'
 
 export class EncodedPacket {
-  readonly packet: SocketPacket
   readonly #codec: Codec
-  readonly #offset: string | undefined
+  #packet: SocketPacket | undefined
+  #nsp = '/'
+  #id: number | undefined
+  #body: PacketBody | undefined
+  #offset: string | undefined
   #revision4: OutgoingMessage[] | undefined
   #revision5: OutgoingMessage[] | undefined
 
-  /** `offset` travels as last argument to those who can recover with it: revision 5. */
-  constructor(packet: SocketPacket, codec: Codec, offset?: string) {
-    this.packet = packet
+  constructor(packet: SocketPacket | undefined, codec: Codec) {
+    this.#packet = packet
     this.#codec = codec
+  }
+
+  /** An event that was encoded on another node. */
+  static received(body: PacketBody, nsp: string, id: number | undefined, codec: Codec): EncodedPacket {
+    const encoded = new EncodedPacket(undefined, codec)
+    encoded.#body = body
+    encoded.#nsp = nsp
+    encoded.#id = id
+    return encoded
+  }
+
+  /** `offset` travels as last argument to those who can recover with it: revision 5. Before anything else is asked. */
+  withOffset(offset: string | undefined): this {
     this.#offset = offset
+    return this
+  }
+
+  get packet(): SocketPacket {
+    if (this.#packet !== undefined) return this.#packet
+    const packet: SocketPacket = { type: PacketType.EVENT, nsp: this.#nsp, data: decodeBody(this.#body!) }
+    if (this.#id !== undefined) packet.id = this.#id
+    return (this.#packet = packet)
+  }
+
+  /** The id of the acknowledgement that it asks for. */
+  get id(): number | undefined {
+    return this.#packet === undefined ? this.#id : this.#packet.id
+  }
+
+  /** What other nodes get of an event. @throws ProtocolError when the data cannot be encoded */
+  get body(): PacketBody {
+    if (this.#body !== undefined) return this.#body
+    const { nsp, id, data } = this.packet
+    this.#nsp = nsp
+    this.#id = id
+    return (this.#body = this.#codec.encodeBody(data as unknown[]))
   }
 
   /** The data as a client of that revision gets it. */
@@ -30,8 +68,16 @@ export class EncodedPacket {
   }
 
   #encode(revision: SocketRevision): OutgoingMessage[] {
+    if (this.#body !== undefined && this.#codec.isJson) return this.#compose(this.#body, revision)
     const { packet } = this
     const data = this.dataOf(revision)
     return this.#codec.encode(data === packet.data ? packet : { ...packet, data }, revision).map((chunk) => new OutgoingMessage(chunk))
+  }
+
+  /** The body is encoded already: only the head and the offset differ. */
+  #compose(body: PacketBody, revision: SocketRevision): OutgoingMessage[] {
+    const { attachments } = body
+    const json = this.#offset === undefined || revision === 4 ? body.json : `${body.json.slice(0, -1)},${JSON.stringify(this.#offset)}]`
+    return [eventText({ json, attachments }, this.#nsp, this.#id), ...attachments].map((chunk) => new OutgoingMessage(chunk))
   }
 }

@@ -1,6 +1,6 @@
 // The immutable description of whom a broadcast is for, and the calls that use it. Each `to`, `except`, `volatile` … gives a new operator.
 import { PacketType, RESERVED_EVENTS } from '@tidewire/protocol'
-import type { Adapter, BroadcastFlags, BroadcastOptions, Room, SocketId } from '../adapter/adapter.ts'
+import type { Adapter, BroadcastFlags, BroadcastOptions, LostNode, Room, SocketId } from '../adapter/adapter.ts'
 import { callGuarded } from '../events/guarded.ts'
 import type {
   AllButLast,
@@ -13,6 +13,17 @@ import type {
   Last,
 } from '../events/types.ts'
 import type { Handshake } from '../socket/handshake.ts'
+
+/** The result of a question to all nodes: without `missingNodes` it is complete. */
+export interface MaybePartial {
+  readonly missingNodes?: readonly LostNode[]
+}
+
+/** Not enumerable, so that a result is equal to what the official server gives. */
+export function withMissingNodes<T extends object>(result: T, missingNodes: readonly LostNode[] | undefined): T & MaybePartial {
+  if (missingNodes === undefined || missingNodes.length === 0) return result
+  return Object.defineProperty(result, 'missingNodes', { value: missingNodes, configurable: true })
+}
 
 const toList = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value) ? value : [value as T])
 
@@ -115,17 +126,23 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     let expectedServers = -1
     let answeredServers = 0
     let expectedClients = 0
+    const lostNodes: LostNode[] = []
     let isOver = false
     const answer = (args: unknown[]): void =>
       callGuarded(callback, this, args, (error) => this.#adapter.nsp.server.handleHandlerError(error, { socket: undefined, event: 'acknowledgement' }))
-    const timer = setTimeout(() => {
+    const fail = (): void => {
       isOver = true
-      answer([new Error('operation has timed out'), ...(expectSingleResponse === true ? [] : [responses])])
-    }, timeout)
+      const error = new Error('operation has timed out')
+      if (lostNodes.length > 0) Object.assign(error, { missingNodes: lostNodes })
+      answer([error, ...(expectSingleResponse === true ? [] : [responses])])
+    }
+    const timer = setTimeout(fail, timeout)
     const check = (): void => {
       if (isOver || expectedServers !== answeredServers || responses.length !== expectedClients) return
-      isOver = true
       clearTimeout(timer)
+      // Nothing more can come, and it is not all: there is no point in waiting for the time-out.
+      if (lostNodes.length > 0) return fail()
+      isOver = true
       answer([null, expectSingleResponse === true ? responses[0] : responses])
     }
     const asked: unknown = this.#adapter.broadcastWithAck(
@@ -138,6 +155,11 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
       },
       (response) => {
         responses.push(response)
+        check()
+      },
+      (nodes, clients) => {
+        lostNodes.push(...nodes)
+        expectedClients -= clients
         check()
       },
     )
@@ -170,10 +192,11 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     return this.#adapter.sockets(this.#rooms as Set<Room>)
   }
 
-  /** The selected sockets, those of other nodes as remote ones. */
+  /** The selected sockets, those of other nodes as remote ones. `missingNodes` of the list names nodes that did not answer, if any. */
   async fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]> {
-    const sockets = await this.#adapter.fetchSockets(this.#options)
-    return sockets.map((socket) => (socket.nsp === undefined ? new RemoteSocket(this.#adapter, socket) : socket))
+    const sockets: any[] & MaybePartial = await this.#adapter.fetchSockets(this.#options)
+    const found: RemoteSocket<EmitEvents, SocketData>[] = sockets.map((socket) => (socket.nsp === undefined ? new RemoteSocket(this.#adapter, socket) : socket))
+    return withMissingNodes(found, sockets.missingNodes)
   }
 
   /** Makes the sockets join one room or several. */

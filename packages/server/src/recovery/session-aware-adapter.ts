@@ -89,12 +89,11 @@ export class SessionAwareAdapter extends Adapter {
 
   // ---- events
 
-  override broadcast(packet: SocketPacket, options: BroadcastOptions): void {
-    packet.nsp = this.nsp.name
-    const isKept = this.#records.size > 0 && options.flags?.volatile !== true && packet.id === undefined
+  protected override dispatch(encoded: EncodedPacket, options: BroadcastOptions): void {
+    const isKept = this.#records.size > 0 && options.flags?.volatile !== true && encoded.id === undefined
     // An event that is not kept repeats the latest offset, because clients take the last string of any event for one.
     const seq = isKept ? this.#log.next() : this.#log.seq
-    const encoded = new EncodedPacket(packet, this.nsp.server.codec, packet.id === undefined ? offsetOf(seq) : undefined)
+    if (encoded.id === undefined) encoded.withOffset(offsetOf(seq))
     // Encoded before it is sent: an event that cannot be written reaches nobody, now or later.
     const bytes = isKept ? encoded.messages(5).reduce((sum, message) => sum + message.byteLength, 0) : 0
     this.deliver(encoded, options)
@@ -105,7 +104,7 @@ export class SessionAwareAdapter extends Adapter {
 
   /** A packet for one socket that is not in its room yet. */
   stamp(packet: SocketPacket): EncodedPacket {
-    return new EncodedPacket(packet, this.nsp.server.codec, packet.id === undefined ? offsetOf(this.#log.seq) : undefined)
+    return new EncodedPacket(packet, this.nsp.server.codec).withOffset(packet.id === undefined ? offsetOf(this.#log.seq) : undefined)
   }
 
   // ---- sessions

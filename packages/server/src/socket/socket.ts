@@ -451,6 +451,10 @@ export class Socket<
   listenersAnyOutgoing(): CatchAll[] {
     return this.#anyOutgoingListeners ?? []
   }
+  /** perf: an event from another node is decoded only for them. */
+  get hasOutgoingListeners(): boolean {
+    return this.#anyOutgoingListeners !== undefined
+  }
   /** Called by adapters for every event they send to this socket. */
   notifyOutgoingListeners(packet: SocketPacket): void {
     if (this.#anyOutgoingListeners === undefined) return
