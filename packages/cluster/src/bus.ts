@@ -26,6 +26,8 @@ export interface Bus {
   /** "redis", "nats", "postgres", "in-process", "in-host": for logs and node info. */
   readonly name: string
   readonly capabilities: BusCapabilities
+  /** Others than the nodes of this cluster may be able to publish there: nodes then need a secret. */
+  readonly isShared?: boolean
   /** Resolves at the first `up`; rejects with a TidewireError (code, cause, what to do) when the engine cannot be reached at all. */
   connect(): Promise<void>
   /**
@@ -35,6 +37,11 @@ export interface Bus {
   publish(subject: string, bytes: Uint8Array): void
   /** Resolves when the engine has confirmed: what anybody publishes from then on arrives here (own messages too). */
   subscribe(subject: string, handler: BusHandler): Promise<BusSubscription>
+  /**
+   * Asks the engine whether anybody is subscribed; undefined when it cannot tell now. "false" twice about a member that is silent is the
+   * proof of its death. Only where the engine knows.
+   */
+  hasSubscriber?(subject: string): Promise<boolean | undefined>
   /** Called at each change. One listener. */
   onState(listener: (state: BusState, cause?: unknown) => void): void
   /** Idempotent. A connection that the user made stays open; one that the driver made is closed. */

@@ -5,7 +5,7 @@ export interface ClusterClock {
   now(): number
   /** Calls `handler` every `intervalMs` until the returned function is called. Does not keep the process alive. */
   every(intervalMs: number, handler: () => void): () => void
-  /** Calls `handler` once after `delayMs` unless the returned function is called before. Does not keep the process alive. */
+  /** Calls `handler` once after `delayMs` (milliseconds, never long) unless the returned function is called before. */
   after(delayMs: number, handler: () => void): () => void
   /** Calls `handler` when this turn of the event loop has handled its input. */
   endOfTurn(handler: () => void): void
@@ -20,7 +20,6 @@ export const systemClock: ClusterClock = {
   },
   after(delayMs, handler) {
     const timer = setTimeout(handler, delayMs)
-    timer.unref()
     return () => clearTimeout(timer)
   },
   endOfTurn(handler) {

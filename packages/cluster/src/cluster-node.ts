@@ -26,11 +26,11 @@ export interface Member {
 }
 
 /**
- * Why a member, and the link to it, is gone. `left`: it said goodbye. `dead`: silent for 10 s, or proven dead. `replaced`: the same node is
- * back with a new incarnation. `hole`: frames were lost that can no longer be resent; a link to the same incarnation starts anew.
- * `fenced`: this node was taken for dead by that one.
+ * Why a member, and the link to it, is gone. `left`: it said goodbye. `dead`: silent for 10 s, or proven dead. `hole`: frames were lost that
+ * can no longer be resent; a link to the same incarnation starts anew. `fenced`: this node was taken for dead by that one, and has a new
+ * link to it.
  */
-export type LinkEnd = 'left' | 'dead' | 'replaced' | 'hole' | 'fenced'
+export type LinkEnd = 'left' | 'dead' | 'hole' | 'fenced'
 
 /** Services share a link; one byte on the wire. Numbers are never reused. */
 export const SERVICE = { sessions: 1, adapter: 2 } as const
@@ -40,7 +40,7 @@ export type ServiceId = (typeof SERVICE)[keyof typeof SERVICE]
 export interface ClusterService {
   /** In the order of the sender's `send`, exactly once while the link lives. `bytes` is valid during the call only: copy what is kept. */
   handleMessage(from: Incarnation, bytes: Uint8Array): void
-  /** A member may be sent to from now on. Called again for the same incarnation after its link ended with `hole`. */
+  /** A member may be sent to from now on. Called again for the same incarnation after its link ended with `hole`, `fenced` or `dead`. */
   handleLinkUp(member: Member): void
   /** What was sent to it and is not acknowledged is lost, and it has lost what it sent here: close what depended on it. */
   handleLinkDown(incarnation: Incarnation, end: LinkEnd): void
@@ -53,6 +53,21 @@ export interface ClusterService {
 /** `full`: taken, but the link's window is spent: send no more before handleDrain. `down`: not taken; there is no link. */
 export type SendResult = 'sent' | 'full' | 'down'
 
+/** Totals since the start, and what is queued now. */
+export interface ClusterStats {
+  readonly members: number
+  readonly framesSent: number
+  readonly framesReceived: number
+  readonly bytesSent: number
+  readonly bytesReceived: number
+  /** Links that ended because something was lost. */
+  readonly holes: number
+  /** Bus messages that were dropped: no format, or no valid code. */
+  readonly refused: number
+  /** Queued or not acknowledged, over all links. */
+  readonly queuedBytes: number
+}
+
 export interface ClusterNode {
   readonly incarnation: Incarnation
   /** The others, by incarnation. */
@@ -64,12 +79,17 @@ export interface ClusterNode {
   /**
    * Queues one message for one member. All that a turn of the event loop sends to a member leaves in as few bus messages as its size
    * allows. The bytes are copied before it returns.
+   * @throws TidewireError TW_ERR_CLUSTER_MESSAGE for more than limits.maxMessageBytes (8 MiB by default)
    */
   send(to: Incarnation, service: ServiceId, bytes: Uint8Array): SendResult
   /** The same bytes to several members: framed once. */
   sendToAll(to: Iterable<Incarnation>, service: ServiceId, bytes: Uint8Array): void
-  /** True if the incarnation was a member of this cluster that is gone (and so will never come back). */
+  /**
+   * True if the incarnation was a member of this cluster that is gone. It can come back only if it was taken for dead and was not: then it
+   * has a new link (handleLinkUp), and has itself ended what depended on the old one.
+   */
   isGone(incarnation: Incarnation): boolean
+  stats(): ClusterStats
   /** Says goodbye, flushes, closes links and bus. Idempotent. */
   close(): Promise<void>
 }

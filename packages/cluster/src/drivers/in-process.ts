@@ -57,7 +57,7 @@ export class InProcessHub {
         let copy: Uint8Array | undefined
         for (const subscriber of [...subscribers]) {
           if (!subscriber.isActive) continue
-          copy = copy === undefined ? bytes : bytes.slice()
+          copy = copy === undefined ? bytes : new Uint8Array(bytes)
           subscriber.handler(copy, subject)
         }
       }
