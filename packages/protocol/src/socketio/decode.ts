@@ -26,15 +26,11 @@ function malformed(what: string, text: string, cause?: unknown): ProtocolError {
 /** @throws ProtocolError from `add`; the caller then closes the connection. */
 export class SocketPacketDecoder {
   readonly #options: SocketPacketDecoderOptions
-  readonly #maxAttachments: number
-  readonly #maxDepth: number
   #pending: SocketPacket | undefined
   #received: Uint8Array[] | undefined
 
   constructor(options: SocketPacketDecoderOptions) {
     this.#options = options
-    this.#maxAttachments = options.maxAttachments ?? DEFAULT_LIMITS.maxAttachments
-    this.#maxDepth = options.maxDepth ?? DEFAULT_LIMITS.maxDepth
   }
 
   /** True while attachments are due. */
@@ -83,7 +79,7 @@ export class SocketPacketDecoder {
   }
 
   #parse(text: string): SocketPacket {
-    const { revision } = this.#options
+    const { revision, maxAttachments = DEFAULT_LIMITS.maxAttachments } = this.#options
     const type = (text === '' ? 0 : text.charCodeAt(0) - ZERO) as PacketType
     if (!(type >= 0 && type <= 6)) throw malformed('unknown type', text)
     let offset = 1
@@ -94,10 +90,10 @@ export class SocketPacketDecoder {
       if (offset === start || text.charCodeAt(offset) !== DASH) throw malformed('no number of attachments', text)
       attachments = Number(text.slice(start, offset++))
       if (attachments === 0) throw malformed('a binary packet without attachments', text)
-      if (attachments > this.#maxAttachments) {
+      if (attachments > maxAttachments) {
         throw new ProtocolError(
           'TW_ERR_ATTACHMENTS',
-          `Too many attachments; got ${attachments}, expected at most ${this.#maxAttachments}. Send several events, or raise maxAttachments`,
+          `Too many attachments; got ${attachments}, expected at most ${maxAttachments}. Send several events, or raise maxAttachments`,
         )
       }
     }
@@ -127,7 +123,8 @@ export class SocketPacketDecoder {
 
   #parseJson(text: string, offset: number): unknown {
     // A value of depth n needs at least 2n units, so short texts need no look.
-    if (text.length - offset > 2 * this.#maxDepth && isDeeperThan(text, offset, this.#maxDepth)) throw tooDeep(this.#maxDepth)
+    const { maxDepth = DEFAULT_LIMITS.maxDepth } = this.#options
+    if (text.length - offset > 2 * maxDepth && isDeeperThan(text, offset, maxDepth)) throw tooDeep(maxDepth)
     try {
       return JSON.parse(text.slice(offset), this.#options.reviver)
     } catch (cause) {

@@ -46,45 +46,74 @@ function violation(message: string, closeCode = 1002): ProtocolError {
   return new ProtocolError(code, message, { closeCode })
 }
 
+interface Settings {
+  readonly isServer: boolean
+  readonly maxPayloadBytes: number
+  readonly maxFragments: number
+  readonly decodeText: (bytes: Uint8Array) => string
+}
+
+interface PartialFrame {
+  /** What of an incomplete frame has been received. */
+  readonly chunks: Uint8Array[]
+  bytes: number
+  /** How many bytes it takes to go on: those of the header, then of the frame. */
+  readonly wantedBytes: number
+}
+
+interface FragmentedMessage {
+  readonly opcode: number
+  readonly fragments: Uint8Array[]
+  bytes: number
+}
+
+/** perf: decoders that are made with the same object of options, as those of a server are, share its settings. */
+const knownSettings = new WeakMap<FrameDecoderOptions, Settings>()
+
+function settingsOf(options: FrameDecoderOptions): Settings {
+  let settings = knownSettings.get(options)
+  if (settings === undefined) {
+    settings = {
+      isServer: options.role === 'server',
+      maxPayloadBytes: options.maxPayloadBytes ?? DEFAULT_LIMITS.maxPayloadBytes,
+      maxFragments: options.maxFragments ?? DEFAULT_LIMITS.maxFragments,
+      decodeText: options.decodeText ?? ((bytes) => fatalDecoder.decode(bytes)),
+    }
+    knownSettings.set(options, settings)
+  }
+  return settings
+}
+
 /** @throws ProtocolError from `push` with `closeCode` 1002, 1007 or 1009; the decoder is dead afterwards. */
 export class FrameDecoder {
   readonly #handler: FrameHandler
-  readonly #isServer: boolean
-  readonly #maxPayloadBytes: number
-  readonly #maxFragments: number
-  readonly #decodeText: (bytes: Uint8Array) => string
-  /** What of an incomplete frame has been received, and how many bytes it takes to go on: those of the header, then of the frame. */
-  #chunks: Uint8Array[] | undefined
-  #chunkBytes = 0
-  #wantedBytes = 0
-  #fragments: Uint8Array[] | undefined
-  #fragmentBytes = 0
-  #fragmentOpcode = 0
+  readonly #settings: Settings
+  // perf: objects that are there only while something is incomplete keep the decoders of idle connections small.
+  #partial: PartialFrame | undefined
+  #message: FragmentedMessage | undefined
   #isStopped = false
 
   constructor(handler: FrameHandler, options: FrameDecoderOptions) {
     this.#handler = handler
-    this.#isServer = options.role === 'server'
-    this.#maxPayloadBytes = options.maxPayloadBytes ?? DEFAULT_LIMITS.maxPayloadBytes
-    this.#maxFragments = options.maxFragments ?? DEFAULT_LIMITS.maxFragments
-    this.#decodeText = options.decodeText ?? ((bytes) => fatalDecoder.decode(bytes))
+    this.#settings = settingsOf(options)
   }
 
   /** Nothing is handled any more, the rest of the chunk being pushed included. */
   stop(): void {
     this.#isStopped = true
-    this.#chunks = undefined
-    this.#fragments = undefined
+    this.#partial = undefined
+    this.#message = undefined
   }
 
   push(chunk: Uint8Array): void {
     if (this.#isStopped) return
     let bytes = chunk
-    if (this.#chunks !== undefined) {
-      this.#keep(this.#chunks, chunk)
-      if (this.#chunkBytes < this.#wantedBytes) return
-      bytes = concat(this.#chunks, this.#chunkBytes)
-      this.#chunks = undefined
+    const partial = this.#partial
+    if (partial !== undefined) {
+      keep(partial, chunk)
+      if (partial.bytes < partial.wantedBytes) return
+      bytes = concat(partial.chunks, partial.bytes)
+      this.#partial = undefined
     }
     try {
       this.#readFrames(bytes)
@@ -101,26 +130,11 @@ export class FrameDecoder {
       if (wanted > bytes.length - offset) {
         const rest = bytes.subarray(offset)
         // A short rest is copied, so that it does not pin the chunk it came in.
-        this.#chunks = [rest.length < MERGE_BELOW_BYTES ? concatToKeep([rest], rest.length) : rest]
-        this.#chunkBytes = rest.length
-        this.#wantedBytes = wanted
+        const chunks = [rest.length < MERGE_BELOW_BYTES ? concatToKeep([rest], rest.length) : rest]
+        this.#partial = { chunks, bytes: rest.length, wantedBytes: wanted }
         return
       }
       offset += wanted
-    }
-  }
-
-  #keep(chunks: Uint8Array[], chunk: Uint8Array): void {
-    this.#chunkBytes += chunk.length
-    chunks.push(chunk)
-    // Like the carries of a counter: small neighbours of equal size become one, so n bytes are kept in about log n pieces.
-    let last = chunk
-    while (chunks.length > 1 && last.length < MERGE_BELOW_BYTES) {
-      const previous = chunks[chunks.length - 2]!
-      if (previous.length > last.length) return
-      last = concatToKeep([previous, last], previous.length + last.length)
-      chunks.length -= 2
-      chunks.push(last)
     }
   }
 
@@ -146,18 +160,18 @@ export class FrameDecoder {
     }
     if (
       opcode < 8 &&
-      length + this.#fragmentBytes > Math.min(this.#maxPayloadBytes, Number.MAX_SAFE_INTEGER)
+      length + (this.#message?.bytes ?? 0) > Math.min(this.#settings.maxPayloadBytes, Number.MAX_SAFE_INTEGER)
     ) {
       throw violation(
-        `WebSocket message too large; got ${length + this.#fragmentBytes} bytes, expected at most ${this.#maxPayloadBytes}`,
+        `WebSocket message too large; got ${length + (this.#message?.bytes ?? 0)} bytes, expected at most ${this.#settings.maxPayloadBytes}`,
         1009,
       )
     }
-    if (this.#isServer) headerBytes += 4
+    if (this.#settings.isServer) headerBytes += 4
     const total = headerBytes + length
     if (available < total) return total
     const start = offset + headerBytes
-    const isAscii = this.#isServer && applyMask(bytes, start, start + length, start - 4)
+    const isAscii = this.#settings.isServer && applyMask(bytes, start, start + length, start - 4)
     // perf: the hot path, a short text in one frame, makes nothing but its string.
     if (isAscii && first === (0x80 | OPCODE.TEXT) && (bytes as NodeBuffer).latin1Slice !== undefined) {
       this.#handler.handleText((bytes as NodeBuffer).latin1Slice!(start, start + length))
@@ -170,9 +184,9 @@ export class FrameDecoder {
   #checkHeader(first: number, second: number, opcode: number): void {
     if ((first & 0x70) !== 0)
       throw violation('Reserved bits of a WebSocket frame are set; no extension was agreed on')
-    if (((second & 0x80) !== 0) !== this.#isServer) {
+    if (((second & 0x80) !== 0) !== this.#settings.isServer) {
       throw violation(
-        this.#isServer
+        this.#settings.isServer
           ? 'A client must mask its WebSocket frames'
           : 'A server must not mask its WebSocket frames',
       )
@@ -184,9 +198,9 @@ export class FrameDecoder {
       return
     }
     if (opcode > OPCODE.BINARY) throw violation(`Reserved WebSocket opcode ${opcode}`)
-    if (opcode === OPCODE.CONTINUATION && this.#fragments === undefined)
+    if (opcode === OPCODE.CONTINUATION && this.#message === undefined)
       throw violation('A WebSocket continuation without a message')
-    if (opcode !== OPCODE.CONTINUATION && this.#fragments !== undefined)
+    if (opcode !== OPCODE.CONTINUATION && this.#message !== undefined)
       throw violation('A WebSocket message inside another one')
   }
 
@@ -194,20 +208,18 @@ export class FrameDecoder {
     if (opcode > 7) return this.#handleControl(opcode, payload)
     if (isFinal && opcode !== OPCODE.CONTINUATION) return this.#handleMessage(opcode, payload)
     if (opcode !== OPCODE.CONTINUATION) {
-      this.#fragments = []
-      this.#fragmentOpcode = opcode
+      this.#message = { opcode, fragments: [], bytes: 0 }
     }
-    const fragments = this.#fragments!
-    if (fragments.length >= this.#maxFragments)
-      throw violation(`Too many WebSocket fragments; expected at most ${this.#maxFragments}`, 1009)
+    const message = this.#message!
+    const { fragments } = message
+    if (fragments.length >= this.#settings.maxFragments)
+      throw violation(`Too many WebSocket fragments; expected at most ${this.#settings.maxFragments}`, 1009)
     // A copy: a fragment that waits must not pin the chunk it came in.
     fragments.push(concatToKeep([payload], payload.length))
-    this.#fragmentBytes += payload.length
+    message.bytes += payload.length
     if (!isFinal) return
-    const message = fragments.length === 1 ? fragments[0]! : concat(fragments, this.#fragmentBytes)
-    this.#fragments = undefined
-    this.#fragmentBytes = 0
-    this.#handleMessage(this.#fragmentOpcode, message)
+    this.#message = undefined
+    this.#handleMessage(message.opcode, fragments.length === 1 ? fragments[0]! : concat(fragments, message.bytes))
   }
 
   #handleMessage(opcode: number, payload: Uint8Array): void {
@@ -217,7 +229,7 @@ export class FrameDecoder {
 
   #text(payload: Uint8Array): string {
     try {
-      return this.#decodeText(payload)
+      return this.#settings.decodeText(payload)
     } catch {
       throw violation('WebSocket text is not valid UTF-8', 1007)
     }
@@ -236,6 +248,21 @@ export class FrameDecoder {
     }
     this.stop()
     this.#handler.handleClose(code, reason)
+  }
+}
+
+function keep(partial: PartialFrame, chunk: Uint8Array): void {
+  const { chunks } = partial
+  partial.bytes += chunk.length
+  chunks.push(chunk)
+  // Like the carries of a counter: small neighbours of equal size become one, so n bytes are kept in about log n pieces.
+  let last = chunk
+  while (chunks.length > 1 && last.length < MERGE_BELOW_BYTES) {
+    const previous = chunks[chunks.length - 2]!
+    if (previous.length > last.length) return
+    last = concatToKeep([previous, last], previous.length + last.length)
+    chunks.length -= 2
+    chunks.push(last)
   }
 }
 

@@ -59,11 +59,14 @@ export class Adapter extends EventEmitter {
   }
 
   addAll(id: SocketId, rooms: Set<Room>): Promise<void> | void {
+    if (rooms.size === 1 && rooms.has(id) && !this.sids.has(id) && !this.rooms.has(id)) return this.#joinOwnRoom(id)
     let joined = this.sids.get(id)
     if (joined === undefined) this.sids.set(id, (joined = new Set()))
+    else this.#unshare(id, joined)
     for (const room of rooms) {
       joined.add(room)
       let members = this.rooms.get(room)
+      if (members !== undefined && members === this.sids.get(room)) members = this.#unshare(room, members)
       if (members === undefined) {
         this.rooms.set(room, (members = new Set()))
         this.tell('create-room', room)
@@ -74,15 +77,44 @@ export class Adapter extends EventEmitter {
     }
   }
 
+  /**
+   * perf: the rooms of a socket that is only in its own, and the members of that room, are the same set of one id. It is shared until
+   * either changes; most sockets never join a room. The socket keeps the shared one: the application may hold it.
+   */
+  #joinOwnRoom(id: SocketId): void {
+    const both = new Set([id])
+    this.sids.set(id, both)
+    this.rooms.set(id, both)
+    this.tell('create-room', id)
+    this.tell('join-room', id, id)
+  }
+
   del(id: SocketId, room: Room): Promise<void> | void {
-    this.sids.get(id)?.delete(room)
+    const joined = this.sids.get(id)
+    if (joined !== undefined) {
+      this.#unshare(id, joined)
+      joined.delete(room)
+    }
     this.#leave(room, id)
+  }
+
+  /** Gives the room of this socket a set of its own, if it shares that of the socket. */
+  #unshare(id: SocketId, joined: Set<Room>): Set<SocketId> {
+    const members = this.rooms.get(id)
+    if (members !== joined) return joined
+    const own = new Set(members)
+    this.rooms.set(id, own)
+    return own
   }
 
   delAll(id: SocketId): void {
     const joined = this.sids.get(id)
     if (joined === undefined) return
-    for (const room of joined) this.#leave(room, id)
+    if (this.rooms.get(id) === joined) {
+      this.rooms.delete(id)
+      this.tell('leave-room', id, id)
+      this.tell('delete-room', id)
+    } else for (const room of joined) this.#leave(room, id)
     this.sids.delete(id)
   }
 

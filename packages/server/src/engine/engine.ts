@@ -1,7 +1,7 @@
 // The Engine.IO server: the table of sessions, and the way a request takes (middleware, CORS, verification, handshake or session). The only
 // file that creates sessions; sessions leave through #removeSession.
 import { ENGINE_ERRORS } from '@tidewire/protocol'
-import type { EngineRevision } from '@tidewire/protocol'
+import type { EngineRevision, FrameDecoderOptions } from '@tidewire/protocol'
 import { hash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { ServerResponse } from 'node:http'
@@ -22,7 +22,7 @@ import type { EngineRejection } from '../http/reject.ts'
 import { createId } from '../ids.ts'
 import { PollingTransport } from '../transports/polling.ts'
 import { ForeignWebSocketServer, ForeignWebSocketTransport } from '../transports/foreign-websocket.ts'
-import { WebSocketTransport } from '../transports/websocket.ts'
+import { WebSocketTransport, frameOptions } from '../transports/websocket.ts'
 import type { EngineHandler } from './contract.ts'
 import { emitGuarded } from '../events/guarded.ts'
 import { resolveEngineOptions } from './engine-options.ts'
@@ -50,12 +50,14 @@ export class Engine extends EventEmitter {
   readonly #context: SessionContext
   readonly #view: EngineView<Session>
   readonly #middlewares: EngineMiddleware[] = []
+  readonly #frames: FrameDecoderOptions
   #foreign: ForeignWebSocketServer | undefined
   #isClosed = false
 
   constructor(options: EngineOptions, handler: EngineHandler, clock: Clock = systemClock) {
     super()
     this.opts = resolveEngineOptions(options)
+    this.#frames = frameOptions(this.opts.maxHttpBufferSize)
     // Our own framing unless the application asks for another's; compression is work for `ws` (docs/decisions/0004).
     if (options.perMessageDeflate || options.wsEngine) this.#foreign = new ForeignWebSocketServer(this.opts)
     this.#handler = handler
@@ -65,7 +67,8 @@ export class Engine extends EventEmitter {
       pingTimeout: this.opts.pingTimeout,
       upgradeTimeout: this.opts.upgradeTimeout,
       maxOutboxBytes: this.opts.maxOutboxBytes,
-      now: () => clock.now(),
+      // perf: whole milliseconds are kept in place; a fraction costs an object per session.
+      now: () => Math.trunc(clock.now()),
       reportUserError: this.#reportUserError,
       removeSession: (session) => this.#removeSession(session),
     }
@@ -383,8 +386,7 @@ export class Engine extends EventEmitter {
           for (const one of Array.isArray(value) ? value : [value]) answer += `${name}: ${String(one)}\r\n`
         }
       }
-      const maxPayloadBytes = this.opts.maxHttpBufferSize
-      whenOpen(new WebSocketTransport(socket, session, { head: answer + '\r\n', supportsBinary, maxPayloadBytes, userAgent: req.headers['user-agent'] }))
+      whenOpen(new WebSocketTransport(socket, session, { head: answer + '\r\n', supportsBinary, frames: this.#frames, userAgent: req.headers['user-agent'] }))
     }
     if (verdict.kind === 'upgrade') {
       const { session } = verdict

@@ -12,6 +12,9 @@ import { NOOP, OutgoingMessage, PING, PONG } from './outgoing-message.ts'
 import type { RequestFacts } from './request-facts.ts'
 import type { TimerWheel, WheelEntry } from './timer-wheel.ts'
 
+/** perf: an idle session has no array of its own. */
+const EMPTY: OutgoingMessage[] = []
+
 /** How long a closing session waits for a client to fetch its last packets. */
 const CLOSE_TIMEOUT_MS = 30_000
 
@@ -44,7 +47,8 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   #edge: Edge | undefined
   #probe: Edge | undefined
   #isProbeAnswered = false
-  #outbox: OutgoingMessage[] = []
+  /** Never pushed to while it is the shared empty one. */
+  #outbox: OutgoingMessage[] = EMPTY
   #outboxBytes = 0
   /** Packets of the outbox's head that an edge is writing. */
   #inFlight = 0
@@ -125,7 +129,8 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
 
   #push(message: OutgoingMessage): void {
     this.#tell('packetCreate', message)
-    this.#outbox.push(message)
+    if (this.#outbox === EMPTY) this.#outbox = [message]
+    else this.#outbox.push(message)
     this.#outboxBytes += message.byteLength
     if (this.#outboxBytes > this.#context.maxOutboxBytes && this.#outbox.length > 1 && this.#isStuck()) {
       this.#end('transport error', new Error(
@@ -166,7 +171,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     if (edge !== this.#edge || this.readyState === 'closed') return
     this.#inFlight = 0
     if (count === this.#outbox.length) {
-      this.#outbox = []
+      this.#outbox = EMPTY
       this.#outboxBytes = 0
     } else {
       for (const message of this.#outbox.splice(0, count)) this.#outboxBytes -= message.byteLength
@@ -298,7 +303,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     this.#setTimer('close', CLOSE_TIMEOUT_MS)
     this.#probe?.close({ discard: true })
     if (discard === true) {
-      this.#outbox = []
+      this.#outbox = EMPTY
       this.#outboxBytes = 0
       this.#closeEdge({ discard: true })
       return
@@ -342,7 +347,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     this.#probe = undefined
     probe?.close({ discard: true })
     edge?.close(reason === 'server shutting down' ? { isShutdown: true } : { discard: reason === 'ping timeout' || isSlowConsumer(description), ...closeFrameOf(description) })
-    this.#outbox = []
+    this.#outbox = EMPTY
     this.#outboxBytes = 0
     const { handler } = this
     this.handler = undefined

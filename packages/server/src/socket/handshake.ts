@@ -23,7 +23,7 @@ export function createHandshake(conn: EngineSession, auth: Record<string, unknow
   const { url, headers, query, isSecure } = conn.facts ?? factsOf(conn.request)
   return {
     headers,
-    time: `${new Date(issued)}`,
+    time: textOf(issued),
     address: conn.remoteAddress,
     xdomain: headers.origin !== undefined,
     secure: isSecure,
@@ -32,6 +32,19 @@ export function createHandshake(conn: EngineSession, auth: Record<string, unknow
     query,
     auth,
   }
+}
+
+/** perf: dates are slow to write, and their text is the same for all clients of a second. */
+let latestSecond = -1
+let latestText = ''
+
+function textOf(issued: number): string {
+  const second = Math.floor(issued / 1000)
+  if (second !== latestSecond) {
+    latestSecond = second
+    latestText = String(new Date(issued))
+  }
+  return latestText
 }
 
 /** For a session of an engine that the application has made. */

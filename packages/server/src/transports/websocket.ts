@@ -1,7 +1,7 @@
 // The EDGE of a session on WebSocket: our RFC 6455 codec on an upgraded socket. In: bytes. Out: engine packets to the owner, batches of
 // frames in one write. Owns the net.Socket from the 101 on and is the only one to close it.
 import { FrameDecoder, OPCODE, encodeCloseFrame, encodeFrame, engineV3, engineV4 } from '@tidewire/protocol'
-import type { EnginePacket, EngineRevision, FrameHandler, ProtocolError } from '@tidewire/protocol'
+import type { EnginePacket, EngineRevision, FrameDecoderOptions, FrameHandler, ProtocolError } from '@tidewire/protocol'
 import { isUtf8 } from 'node:buffer'
 import type { Socket } from 'node:net'
 import type { Edge } from '../engine/door.ts'
@@ -27,7 +27,6 @@ interface LastFlush {
 let lastFlush: LastFlush | undefined
 
 export class WebSocketTransport implements Edge, FrameHandler {
-  readonly name = 'websocket'
   writable = true
   readonly supportsBinary: boolean
   readonly #socket: OwnedSocket
@@ -45,22 +44,19 @@ export class WebSocketTransport implements Edge, FrameHandler {
   #isCloseFrameSent = false
   #flushing = 0
 
-  constructor(socket: Socket, session: Session, options: { head: string; supportsBinary: boolean; maxPayloadBytes: number; userAgent: string | undefined }) {
+  constructor(socket: Socket, session: Session, options: { head: string; supportsBinary: boolean; frames: FrameDecoderOptions; userAgent: string | undefined }) {
     this.#socket = socket
     this.#session = session
     this.supportsBinary = options.supportsBinary
     this.#ignoresCloseFrames = options.userAgent?.startsWith('okhttp/') === true
     this.#head = Buffer.from(options.head, 'latin1')
-    this.#decoder = new FrameDecoder(this, {
-      role: 'server',
-      maxPayloadBytes: options.maxPayloadBytes,
-      decodeText: decodeUtf8,
-    })
+    this.#decoder = new FrameDecoder(this, options.frames)
     this.#socket[TRANSPORT] = this
     // The error listener stands before the first byte is read.
     socket.on('error', handleError)
     socket.on('close', handleSocketClose)
-    socket.on('end', handleEnd)
+    // A peer that ends has closed: Node ends our side for us.
+    socket.allowHalfOpen = false
     socket.on('data', handleData)
     socket.on('drain', handleDrain)
     socket.setTimeout(0)
@@ -76,6 +72,10 @@ export class WebSocketTransport implements Edge, FrameHandler {
   begin(): void {
     this.#socket.write(this.#head!)
     this.#head = undefined
+  }
+
+  get name(): 'websocket' {
+    return 'websocket'
   }
 
   // ---- out
@@ -234,9 +234,6 @@ function handleData(this: OwnedSocket, chunk: Buffer): void {
 function handleDrain(this: OwnedSocket): void {
   this[TRANSPORT]!.drained()
 }
-function handleEnd(this: OwnedSocket): void {
-  this.end()
-}
 function handleError(this: OwnedSocket, error: Error): void {
   this[TRANSPORT]!.lost(error)
   this.destroy()
@@ -274,6 +271,11 @@ function concatFrames(batch: readonly OutgoingMessage[], revision: EngineRevisio
     length += frame.length
   }
   return Buffer.concat(frames, length)
+}
+
+/** How frames of clients are decoded: one object for all connections of an engine. */
+export function frameOptions(maxPayloadBytes: number): FrameDecoderOptions {
+  return { role: 'server', maxPayloadBytes, decodeText: decodeUtf8 }
 }
 
 function decodeUtf8(bytes: Uint8Array): string {
