@@ -1,13 +1,15 @@
 // The door between the two halves of a session. The OWNER (session.ts) has everything with a memory; the EDGE (transports/*) holds a TCP
 // connection and turns bytes into engine packets and back. What passes the door is plain data, so that the same messages can travel
-// between nodes later; on one node each is a direct call.
-import type { EnginePacket } from '@tidewire/protocol'
+// between nodes (cluster-port.ts); on one node each is a direct call.
+import type { EnginePacket, EngineRevision } from '@tidewire/protocol'
 import type { CloseReason } from './contract.ts'
 import type { OutgoingMessage } from './outgoing-message.ts'
 
 /** The owner's view of a transport. An edge calls its owner, never the other way round while the owner is inside a call of its own. */
 export interface Edge {
   readonly name: 'polling' | 'websocket'
+  /** It pings and watches for silence by itself: a stall between the halves must not count against the client. */
+  readonly keepsHeartbeat?: boolean
   /** True when packets delivered now would leave at once. */
   readonly writable: boolean
   /**
@@ -23,7 +25,12 @@ export interface Edge {
 
 /** An edge's view of the session it serves. */
 export interface Owner {
+  readonly protocol: EngineRevision
+  /** The edge that packets leave through; another one is probing. */
+  readonly edge: Edge | undefined
   handlePacket(edge: Edge, packet: EnginePacket): void
+  /** What the edge has read is no packet. */
+  handleMalformed(edge: Edge, error: unknown): void
   /** The first `count` packets of the outbox have been handed to the kernel. */
   handleFlushed(edge: Edge, count: number): void
   /** `writable` has become true. */

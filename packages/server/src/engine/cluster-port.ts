@@ -1,0 +1,71 @@
+// The port between an engine and the session routing of a cluster: what the engine asks for a session of another node, and what routing
+// asks for a session of this one. Plain interfaces; without a cluster the engine pays one check of a field. The node that a request has
+// arrived on is its EDGE: it keeps the connection, and has run middleware, CORS and the checks that need no session.
+import type { Edge, Owner } from './door.ts'
+import type { EngineSession } from './contract.ts'
+import type { EngineRejection } from '../http/reject.ts'
+import type { PollExchange } from './poll-exchange.ts'
+
+/** What the owner must know of a request besides its exchange. */
+export interface SessionRequest {
+  readonly sid: string
+  /** `EIO=4`; everything else is revision 3. */
+  readonly isV4: boolean
+  /** Of a WebSocket: no `b64`. */
+  readonly supportsBinary: boolean
+}
+
+/** An upgrade request that waits for the word of the session's owner; no 101 has been sent. */
+export interface PendingUpgrade {
+  refuse(reason: EngineRejection): void
+  /** Sends the 101. `owner` gets what the client sends; `whenOpen` is not called when the client has gone meanwhile: `whenGone` is. */
+  accept(owner: Owner, whenOpen: (edge: WebSocketEdge) => void, whenGone: () => void): void
+}
+
+/** A WebSocket of this node that serves a session of another one. */
+export interface WebSocketEdge extends Edge {
+  /** Writes frames as they are; `handleFlushed` of its owner then gets their number of bytes, once the kernel has room again. */
+  deliverFrames(frames: Buffer): void
+  /** Stops reading from the client, so that TCP makes it wait. */
+  pause(): void
+  resume(): void
+}
+
+/** Implemented by session routing; the engine calls it for sessions that are not its own. */
+export interface RemoteSessions {
+  /** The node is part of its cluster: until then requests wait. */
+  readonly isReady: boolean
+  /** Calls once, when `isReady` has become true, or with a refusal. */
+  whenReady(handler: (refusal?: EngineRejection) => void): void
+  /** A living node has made this id. */
+  isElsewhere(sid: string): boolean
+  /** Cause and fix, for who asks for a session that nobody has. */
+  explainUnknown(sid: string): string
+  servePoll(request: SessionRequest, exchange: PollExchange): void
+  serveUpgrade(request: SessionRequest, upgrade: PendingUpgrade): void
+}
+
+/** Implemented by routing: an upgrade that has arrived on another node and waits for the word of this one. */
+export interface RemoteUpgrade {
+  refuse(reason: EngineRejection): void
+  /** Has the 101 sent. The edge is the owner's view of the WebSocket on the other node. */
+  accept(session: EngineSession & Owner): Edge
+}
+
+/** A timer on the engine's wheel: `dueTick` is the wheel's. */
+export interface PortTimer {
+  dueTick: number
+  handleTimer(): void
+}
+
+/** Implemented by the engine; routing calls it for what has arrived on other nodes. */
+export interface LocalSessions {
+  readonly pingInterval: number
+  readonly pingTimeout: number
+  readonly maxPayloadBytes: number
+  readonly sessionCount: number
+  servePoll(request: SessionRequest, exchange: PollExchange): void
+  serveUpgrade(request: SessionRequest, upgrade: RemoteUpgrade): void
+  schedule(timer: PortTimer, delayMs: number): void
+  cancel(timer: PortTimer): void
+}
