@@ -38,6 +38,9 @@ import type { EngineView, Verdict } from './verify.ts'
 /** RFC 6455, 1.3. */
 const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
+const PLAIN_HEADERS: readonly string[] = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff']
+const NO_HEADERS: readonly string[] = []
+
 /** Ticks of the heartbeat wheel per shortest interval, within bounds. */
 function tickOf(options: ResolvedEngineOptions): number {
   return Math.min(250, Math.max(5, Math.min(options.pingInterval, options.pingTimeout) / 20))
@@ -221,11 +224,16 @@ export class Engine extends EventEmitter {
     if (this.listenerCount('connection_error') > 0) this.#tell('connection_error', { req, code, message: messageOfCode(code) ?? message, context })
   }
 
+  #headersOf(req: IncomingMessage, res: ServerResponse): readonly string[] {
+    if (this.listenerCount('headers') === 0 && !isOldInternetExplorer(req)) return PLAIN_HEADERS
+    this.#decorate(req, res)
+    return NO_HEADERS
+  }
+
   #decorate(req: IncomingMessage, res: ServerResponse): void {
     res.setHeader('Cache-Control', 'no-store')
     res.setHeader('X-Content-Type-Options', 'nosniff')
-    const agent = req.headers['user-agent']
-    if (agent !== undefined && (agent.includes(';MSIE') || agent.includes('Trident/'))) res.setHeader('X-XSS-Protection', '0')
+    if (isOldInternetExplorer(req)) res.setHeader('X-XSS-Protection', '0')
     if (this.listenerCount('headers') > 0) this.#collectHeaders('headers', req, res)
   }
 
@@ -312,7 +320,7 @@ export class Engine extends EventEmitter {
           jsonpIndex: revision === 3 && typeof j === 'string' ? j : undefined,
           maxBodyBytes: this.opts.maxHttpBufferSize,
           compressionThreshold: this.opts.compressionThreshold,
-          decorate: (request, response) => this.#decorate(request, response),
+          headersOf: (request, response) => this.#headersOf(request, response),
         })
         this.#openSession(session, transport)
         transport.handleRequest(req, res)
@@ -436,6 +444,11 @@ function webSocketProblem(req: IncomingMessage, key: string | undefined): Engine
     return { ...rejection('BAD_REQUEST', { name: 'TRANSPORT_HANDSHAKE_ERROR' }, 'expected Sec-WebSocket-Version: 13'), status: 426 }
   }
   return undefined
+}
+
+function isOldInternetExplorer(req: IncomingMessage): boolean {
+  const agent = req.headers['user-agent']
+  return agent !== undefined && (agent.includes(';MSIE') || agent.includes('Trident/'))
 }
 
 function isCrossOrigin({ origin, host }: IncomingMessage['headers']): boolean {
