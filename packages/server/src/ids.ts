@@ -1,5 +1,5 @@
-// Ids of engine sessions and sockets: exactly 20 characters of [A-Za-z0-9_-]. Four name this node's incarnation, so that any node of a
-// cluster will know a session's owner from its id alone; sixteen are random.
+// Ids of engine sessions and sockets: exactly 20 characters of [A-Za-z0-9_-]. Four name the incarnation of the node that made them, so that
+// any node of a cluster knows a session's owner from its id alone; sixteen are random.
 import { randomFillSync } from 'node:crypto'
 
 const INCARNATION_BYTES = 3
@@ -8,24 +8,40 @@ const RANDOM_BYTES = 12
 const POOL_IDS = 256
 const pool = Buffer.allocUnsafeSlow(RANDOM_BYTES * POOL_IDS)
 let offset = pool.length
-/** Three bytes are exactly four characters, so that an id is made, and kept, as one flat string. */
-const scratch = Buffer.allocUnsafeSlow(INCARNATION_BYTES + RANDOM_BYTES)
-randomFillSync(scratch)
 
-function fill(): void {
-  if (offset === pool.length) {
-    randomFillSync(pool)
-    offset = 0
+/** One node's ids. Servers of one process share one, unless they are nodes of a cluster. */
+export class IdSource {
+  /** Three bytes are exactly four characters, so that an id is made, and kept, as one flat string. */
+  readonly #scratch = Buffer.allocUnsafeSlow(INCARNATION_BYTES + RANDOM_BYTES)
+  /** Four characters, random per boot. */
+  incarnation = ''
+
+  constructor() {
+    this.redraw()
   }
-  pool.copy(scratch, INCARNATION_BYTES, offset, (offset += RANDOM_BYTES))
+
+  /** Another incarnation: this one is another node's. Ids that were made before stay what they are. */
+  redraw(): string {
+    randomFillSync(this.#scratch, 0, INCARNATION_BYTES)
+    this.incarnation = this.#scratch.toString('base64url', 0, INCARNATION_BYTES)
+    return this.incarnation
+  }
+
+  create(): string {
+    if (offset === pool.length) {
+      randomFillSync(pool)
+      offset = 0
+    }
+    pool.copy(this.#scratch, INCARNATION_BYTES, offset, (offset += RANDOM_BYTES))
+    return this.#scratch.toString('base64url')
+  }
 }
 
-/** Four characters, random per boot. */
-export const incarnation: string = scratch.toString('base64url', 0, INCARNATION_BYTES)
+export const processIds: IdSource = new IdSource()
+export const incarnation: string = processIds.incarnation
 
 export function createId(): string {
-  fill()
-  return scratch.toString('base64url')
+  return processIds.create()
 }
 
 /** What a client shows to get its session back: 24 characters, 20 of them random. */

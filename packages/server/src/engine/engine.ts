@@ -19,17 +19,24 @@ import { runMiddlewares } from '../http/middleware.ts'
 import type { EngineMiddleware } from '../http/middleware.ts'
 import { rejectRequest, rejectUpgrade, rejection } from '../http/reject.ts'
 import type { EngineRejection } from '../http/reject.ts'
-import { createId } from '../ids.ts'
+import { HttpExchange } from '../http/http-exchange.ts'
+import type { ExchangeHost } from '../http/http-exchange.ts'
+import { processIds } from '../ids.ts'
+import type { IdSource } from '../ids.ts'
 import { PollingTransport } from '../transports/polling.ts'
 import { ForeignWebSocketServer, ForeignWebSocketTransport } from '../transports/foreign-websocket.ts'
 import { WebSocketTransport, frameOptions } from '../transports/websocket.ts'
+import { ClusterSide } from './cluster-side.ts'
+import type { LocalSessions, PendingUpgrade, RemoteSessions, SessionRequest } from './cluster-port.ts'
 import type { EngineHandler } from './contract.ts'
+import type { Owner } from './door.ts'
 import { emitGuarded } from '../events/guarded.ts'
 import { resolveEngineOptions } from './engine-options.ts'
 import type { AttachOptions, EngineOptions, ResolvedEngineOptions } from './engine-options.ts'
 import { RequestFacts } from './request-facts.ts'
 import type { EngineRequest } from './request-facts.ts'
 import { Session } from './session.ts'
+import { probe, upgradeProblem } from './upgrade.ts'
 import type { SessionContext } from './session.ts'
 import { TimerWheel } from './timer-wheel.ts'
 import { verify } from './verify.ts'
@@ -54,11 +61,15 @@ export class Engine extends EventEmitter {
   readonly #view: EngineView<Session>
   readonly #middlewares: EngineMiddleware[] = []
   readonly #frames: FrameDecoderOptions
+  readonly #exchangeHost: ExchangeHost
+  readonly #ids: IdSource
   #foreign: ForeignWebSocketServer | undefined
+  #remote: RemoteSessions | undefined
   #isClosed = false
 
-  constructor(options: EngineOptions, handler: EngineHandler, clock: Clock = systemClock) {
+  constructor(options: EngineOptions, handler: EngineHandler, clock: Clock = systemClock, ids: IdSource = processIds) {
     super()
+    this.#ids = ids
     this.opts = resolveEngineOptions(options)
     this.#frames = frameOptions(this.opts.maxHttpBufferSize)
     // Our own framing unless the application asks for another's; compression is work for `ws` (docs/decisions/0004).
@@ -79,9 +90,30 @@ export class Engine extends EventEmitter {
       transports: this.opts.transports,
       allowEIO3: this.opts.allowEIO3,
       sessionOf: (sid) => this.#sessions.get(sid),
+      isElsewhere: (sid) => this.#remote !== undefined && this.#remote.isElsewhere(sid),
+      explainUnknown: (sid) => this.#explainUnknown(sid),
       protocolOf: (session) => session.protocol,
       transportOf: (session) => session.transport.name,
     }
+    this.#exchangeHost = {
+      compressionThreshold: this.opts.compressionThreshold,
+      headersOf: (req, res) => this.#headersOf(req, res),
+      refuse: (req, res, reason) => this.#refuseRequest(req, res, reason),
+    }
+  }
+
+  /** Makes it one of the engines of a cluster. Requests wait until `remote` is ready. */
+  joinCluster(remote: RemoteSessions): LocalSessions {
+    this.#remote = remote
+    return new ClusterSide(this.opts, this.#sessions, this.#view, this.#context.wheel)
+  }
+
+  #explainUnknown(sid: string): string {
+    if (sid.startsWith(this.#ids.incarnation)) return 'the session has ended (closed, timed out, or replaced by its WebSocket); the client should connect again'
+    return (
+      this.#remote?.explainUnknown(sid) ??
+      'the session belongs to another node or to this node before a restart; the client should connect again. If this repeats, a balancer spreads one session over several nodes'
+    )
   }
 
   /** Sessions by id, as the official engine shows them: a copy. */
@@ -95,7 +127,7 @@ export class Engine extends EventEmitter {
 
   /** A session id; replace it to make your own, unique in the cluster. May return a promise. */
   generateId(_req: IncomingMessage): string | Promise<string> {
-    return createId()
+    return this.#ids.create()
   }
 
   /** Adds a connect-style middleware for every engine request, upgrades included. */
@@ -130,14 +162,22 @@ export class Engine extends EventEmitter {
 
   handleRequest(req: EngineRequest, res: ServerResponse): void {
     this.#prepare(req)
-    this.#admit(req, res, (reason) => {
+    if (this.#remote === undefined || this.#remote.isReady) this.#serveRequest(req, res)
+    else this.#remote.whenReady((refusal) => this.#serveRequest(req, res, refusal))
+  }
+
+  #serveRequest(req: EngineRequest, res: ServerResponse, notReady?: EngineRejection): void {
+    this.#admit(req, res, (refusal) => {
+      const reason = refusal ?? notReady
       if (reason !== undefined) return this.#refuseRequest(req, res, reason)
       const verdict = verify(requestToVerify(req, false), this.#view)
       switch (verdict.kind) {
         case 'refuse':
           return this.#refuseRequest(req, res, verdict.reason)
         case 'request':
-          return (verdict.session.edge as PollingTransport).handleRequest(req, res)
+          return (verdict.session.edge as PollingTransport).handleRequest(new HttpExchange(req, res, this.#exchangeHost))
+        case 'elsewhere':
+          return this.#remote!.servePoll(sessionRequest(req, verdict.sid), new HttpExchange(req, res, this.#exchangeHost))
         case 'handshake':
           return this.#allow(req, (refusal) => {
             if (refusal !== undefined) return this.#refuseRequest(req, res, refusal)
@@ -319,11 +359,9 @@ export class Engine extends EventEmitter {
           isTextOnly: Boolean(b64) || j !== undefined,
           jsonpIndex: revision === 3 && typeof j === 'string' ? j : undefined,
           maxBodyBytes: this.opts.maxHttpBufferSize,
-          compressionThreshold: this.opts.compressionThreshold,
-          headersOf: (request, response) => this.#headersOf(request, response),
         })
         this.#openSession(session, transport)
-        transport.handleRequest(req, res)
+        transport.handleRequest(new HttpExchange(req, res, this.#exchangeHost))
       },
     )
   }
@@ -334,15 +372,21 @@ export class Engine extends EventEmitter {
     // Before anything else: an error without a listener would end the process.
     socket.on('error', destroySocket)
     this.#prepare(req)
+    if (this.#remote === undefined || this.#remote.isReady) this.#serveUpgrade(req, socket, head)
+    else this.#remote.whenReady((refusal) => this.#serveUpgrade(req, socket, head, refusal))
+  }
+
+  #serveUpgrade(req: EngineRequest, socket: Duplex, head: Buffer, notReady?: EngineRejection): void {
     const mayAnswer = this.#middlewares.length > 0 || this.opts.cors !== undefined
     // perf: most servers add no header to the 101.
     const hasHeaders = mayAnswer || Boolean(this.opts.cookie) || this.listenerCount('headers') + this.listenerCount('initial_headers') > 0
     const res = hasHeaders ? new ServerResponse(req) : undefined
-    const proceed = (reason?: EngineRejection): void => {
+    const proceed = (refusal?: EngineRejection): void => {
+      const reason = refusal ?? notReady
       if (res !== undefined && res.socket !== null) res.detachSocket(socket as Socket)
-      const refuse = (refusal: EngineRejection): void => {
-        this.#reportRefusal(req, refusal)
-        rejectUpgrade(socket, refusal, res?.getHeaders() ?? {})
+      const refuse = (rejected: EngineRejection): void => {
+        this.#reportRefusal(req, rejected)
+        rejectUpgrade(socket, rejected, res?.getHeaders() ?? {})
       }
       if (reason !== undefined) return refuse(reason)
       const verdict = verify(requestToVerify(req, true), this.#view)
@@ -350,8 +394,8 @@ export class Engine extends EventEmitter {
       const key = req.headers['sec-websocket-key']
       const keyProblem = webSocketProblem(req, key)
       if (keyProblem !== undefined) return refuse(keyProblem)
-      this.#allowUpgrade(req, verdict, (refusal) => {
-        if (refusal !== undefined) return refuse(refusal)
+      this.#allowUpgrade(req, verdict, (rejected) => {
+        if (rejected !== undefined) return refuse(rejected)
         if (socket.destroyed) return
         this.#acceptUpgrade(req, socket as Socket, head, verdict, res, key!, refuse)
       })
@@ -363,12 +407,9 @@ export class Engine extends EventEmitter {
   }
 
   #allowUpgrade(req: EngineRequest, verdict: Verdict<Session>, done: (refusal?: EngineRejection) => void): void {
+    if (verdict.kind === 'elsewhere') return done(this.#forgeryRefusal(req))
     if (verdict.kind !== 'upgrade') return this.#allow(req, done)
-    const { session } = verdict
-    if (session.isProbing || session.upgraded || session.readyState !== 'open' || session.transport.name === 'websocket') {
-      return done(rejection('BAD_REQUEST', { name: 'ALREADY_UPGRADED', sid: session.id }, 'this session is already upgrading or upgraded'))
-    }
-    done(this.#forgeryRefusal(req))
+    done(upgradeProblem(verdict.session) ?? this.#forgeryRefusal(req))
   }
 
   #acceptUpgrade(
@@ -380,12 +421,12 @@ export class Engine extends EventEmitter {
     key: string,
     refuse: (reason: EngineRejection) => void,
   ): void {
-    const start = (session: Session, whenOpen: (transport: WebSocketTransport | ForeignWebSocketTransport) => void): void => {
+    const start = (owner: Owner, whenOpen: (transport: WebSocketTransport | ForeignWebSocketTransport) => void): void => {
       if (res !== undefined && this.listenerCount('headers') > 0) this.#collectHeaders('headers', req, res)
       const supportsBinary = !req._query!['b64']
       socket.removeListener('error', destroySocket)
       if (this.#foreign !== undefined) {
-        this.#foreign.accept(req, socket, head, res, (ws) => whenOpen(new ForeignWebSocketTransport(ws, session, { supportsBinary })))
+        this.#foreign.accept(req, socket, head, res, (ws) => whenOpen(new ForeignWebSocketTransport(ws, owner, { supportsBinary })))
         return
       }
       let answer = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${hash('sha1', key + WEBSOCKET_GUID, 'base64')}\r\n`
@@ -394,18 +435,28 @@ export class Engine extends EventEmitter {
           for (const one of Array.isArray(value) ? value : [value]) answer += `${name}: ${String(one)}\r\n`
         }
       }
-      whenOpen(new WebSocketTransport(socket, session, { head: answer + '\r\n', supportsBinary, frames: this.#frames, userAgent: req.headers['user-agent'] }))
+      whenOpen(new WebSocketTransport(socket, owner, { head: answer + '\r\n', supportsBinary, frames: this.#frames, userAgent: req.headers['user-agent'] }))
+    }
+    if (verdict.kind === 'elsewhere') {
+      const upgrade: PendingUpgrade = {
+        refuse,
+        accept(owner, whenOpen, whenGone) {
+          if (socket.destroyed) return whenGone()
+          start(owner, (transport) => {
+            whenOpen(transport)
+            transport.begin()
+            transport.start(head)
+          })
+        },
+      }
+      return this.#remote!.serveUpgrade(sessionRequest(req, verdict.sid), upgrade)
     }
     if (verdict.kind === 'upgrade') {
       const { session } = verdict
       start(session, (transport) => {
-        session.probe(transport)
+        const timer = probe(session, transport, this.opts.upgradeTimeout)
         transport.begin()
         transport.start(head)
-        const timer = setTimeout(() => {
-          if (session.transport !== transport) transport.close({ discard: true })
-          if (session.transport !== transport) session.handleClosed(transport, 'transport close')
-        }, this.opts.upgradeTimeout)
         socket.once('close', () => clearTimeout(timer))
       })
       return
@@ -427,6 +478,11 @@ export class Engine extends EventEmitter {
 
 function destroySocket(this: Duplex): void {
   this.destroy()
+}
+
+function sessionRequest(req: EngineRequest, sid: string): SessionRequest {
+  const { EIO, b64 } = req._query!
+  return { sid, isV4: EIO === '4', supportsBinary: !b64 }
 }
 
 function requestToVerify(req: EngineRequest, isUpgrade: boolean): Parameters<typeof verify>[0] {

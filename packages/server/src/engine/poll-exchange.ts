@@ -21,6 +21,8 @@ export interface ExchangeHandler {
   handleUnwritten(exchange: PollExchange): void
   /** Its node is gone. If there was an answer, nobody knows whether the client has got it. */
   handleNodeLost(exchange: PollExchange): void
+  /** Its node is about to leave: what can be answered now should be. */
+  handleNodeLeaving(exchange: PollExchange): void
   /** Answers `ask`: the client still waits. */
   handleStillWaiting(exchange: PollExchange): void
 }

@@ -2,7 +2,6 @@
 import type { EngineRevision } from '@tidewire/protocol'
 import { rejection } from '../http/reject.ts'
 import type { EngineRejection } from '../http/reject.ts'
-import { incarnation } from '../ids.ts'
 import type { TransportName } from './engine-options.ts'
 
 export interface RequestToVerify {
@@ -16,6 +15,10 @@ export interface EngineView<Session> {
   transports: readonly TransportName[]
   allowEIO3: boolean
   sessionOf(sid: string): Session | undefined
+  /** Another node of the cluster owns it. */
+  isElsewhere(sid: string): boolean
+  /** Cause and fix, for who asks for a session that nobody has. */
+  explainUnknown(sid: string): string
   protocolOf(session: Session): EngineRevision
   transportOf(session: Session): string
 }
@@ -25,6 +28,7 @@ export type Verdict<Session> =
   | { kind: 'handshake'; revision: EngineRevision; transport: 'polling' | 'websocket' }
   | { kind: 'request'; session: Session }
   | { kind: 'upgrade'; session: Session }
+  | { kind: 'elsewhere'; sid: string }
 
 const refuse = (reason: EngineRejection): { kind: 'refuse'; reason: EngineRejection } => ({ kind: 'refuse', reason })
 
@@ -51,7 +55,11 @@ export function verify<Session>(request: RequestToVerify, view: EngineView<Sessi
   }
   if (sid !== undefined) {
     const session = typeof sid === 'string' ? view.sessionOf(sid) : undefined
-    if (session === undefined) return refuse(unknownSid(sid))
+    if (session === undefined) {
+      if (typeof sid !== 'string' || !view.isElsewhere(sid)) return refuse(unknownSid(sid, view))
+      // The owner verifies what needs the session.
+      return (transport === 'websocket') === isUpgrade ? { kind: 'elsewhere', sid } : refuse(rejection('BAD_REQUEST', { name: 'TRANSPORT_HANDSHAKE_ERROR' }))
+    }
     if (Array.isArray(EIO) || (EIO === '4' ? 4 : 3) !== view.protocolOf(session)) {
       return refuse(rejection('BAD_REQUEST', { name: 'EIO_MISMATCH', sid }))
     }
@@ -89,13 +97,6 @@ function isKnown(transport: string): transport is TransportName {
   return transport === 'polling' || transport === 'websocket'
 }
 
-function unknownSid(sid: string | string[]): EngineRejection {
-  const isOurs = typeof sid === 'string' && sid.startsWith(incarnation)
-  return rejection(
-    'UNKNOWN_SID',
-    { sid },
-    isOurs
-      ? 'the session has ended (closed, timed out, or replaced by its WebSocket); the client should connect again'
-      : 'the session belongs to another node or to this node before a restart; the client should connect again. If this repeats, a balancer spreads one session over several nodes',
-  )
+function unknownSid<Session>(sid: string | string[], view: EngineView<Session>): EngineRejection {
+  return rejection('UNKNOWN_SID', { sid }, typeof sid === 'string' ? view.explainUnknown(sid) : 'the request names several sessions')
 }

@@ -3,13 +3,13 @@
 import { createRequire } from 'node:module'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { TidewireError, engineV3, engineV4 } from '@tidewire/protocol'
+import { FrameDecoder, TidewireError, engineV3, engineV4 } from '@tidewire/protocol'
 import type { EnginePacket } from '@tidewire/protocol'
-import type { Edge } from '../engine/door.ts'
+import type { WebSocketEdge } from '../engine/cluster-port.ts'
+import type { Owner } from '../engine/door.ts'
 import type { EngineOptions } from '../engine/engine-options.ts'
 import { PONG_PROBE } from '../engine/outgoing-message.ts'
 import type { OutgoingMessage } from '../engine/outgoing-message.ts'
-import type { Session } from '../engine/session.ts'
 
 /** What is used of a WebSocket of `ws` and its kin. */
 interface ForeignWebSocket {
@@ -19,6 +19,8 @@ interface ForeignWebSocket {
   send(data: string | Uint8Array, options: object, callback: (error?: Error) => void): void
   close(code?: number, reason?: string): void
   terminate?(): void
+  pause?(): void
+  resume?(): void
 }
 
 interface ForeignServer {
@@ -62,15 +64,19 @@ function loadWs(): unknown {
   }
 }
 
-export class ForeignWebSocketTransport implements Edge {
+export class ForeignWebSocketTransport implements WebSocketEdge {
   readonly name = 'websocket'
   writable = true
   readonly supportsBinary: boolean
   readonly #ws: ForeignWebSocket
-  readonly #session: Session
+  readonly #session: Owner
   #hasReported = false
+  /** Of a session of another node: its frames, and how much of them is on its way. */
+  #relayed: FrameDecoder | undefined
+  #relayedBytes = 0
+  #relaying = 0
 
-  constructor(ws: ForeignWebSocket, session: Session, options: { supportsBinary: boolean }) {
+  constructor(ws: ForeignWebSocket, session: Owner, options: { supportsBinary: boolean }) {
     this.#ws = ws
     this.#session = session
     this.supportsBinary = options.supportsBinary
@@ -87,6 +93,43 @@ export class ForeignWebSocketTransport implements Edge {
     const count = batch.length
     this.writable = false
     for (let i = 0; i < count; i++) this.#send(batch[i]!, i === count - 1 ? () => this.#flushed(count) : ignore)
+  }
+
+  /** Frames of another node, for a WebSocket that makes its own: taken apart again. */
+  deliverFrames(frames: Buffer): void {
+    this.#relayed ??= new FrameDecoder(
+      {
+        handleText: (text) => this.#relay(text),
+        handleBinary: (data) => this.#relay(Buffer.from(data)),
+        handlePing: ignore,
+        handlePong: ignore,
+        handleClose: ignore,
+      },
+      { role: 'client', maxPayloadBytes: Number.MAX_SAFE_INTEGER },
+    )
+    this.#relayedBytes += frames.length
+    this.#relayed.push(frames)
+  }
+
+  #relay(data: string | Buffer): void {
+    this.#relaying++
+    this.writable = false
+    this.#ws.send(data, { compress: true, binary: typeof data !== 'string' }, () => {
+      if (--this.#relaying > 0 || this.#hasReported) return
+      this.writable = true
+      const bytes = this.#relayedBytes
+      this.#relayedBytes = 0
+      this.#session.handleFlushed(this, bytes)
+      this.#session.handleWritable(this)
+    })
+  }
+
+  pause(): void {
+    this.#ws.pause?.()
+  }
+
+  resume(): void {
+    this.#ws.resume?.()
   }
 
   #send(message: EnginePacket, callback: (error?: Error) => void): void {

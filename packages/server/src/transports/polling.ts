@@ -1,20 +1,25 @@
-// The EDGE of a session on long-polling. A GET is parked until the owner has packets; a POST feeds packets in. In: HTTP requests of one
-// session, checked by engine/verify. Out: packets to the owner, answers to the client. Each answer ends its request; nothing else is owned.
+// The EDGE of a session on long-polling. A GET is parked until the owner has packets; a POST feeds packets in. In: exchanges of one session,
+// checked by engine/verify, from this node or from others. Out: packets to the owner, answers to the client. Each answer ends its exchange;
+// a batch that travels to another node is kept until that node says what became of it.
 import { engineV3, engineV4 } from '@tidewire/protocol'
 import type { EngineRevision, PayloadReader } from '@tidewire/protocol'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createDeflate, createGzip } from 'node:zlib'
 import type { Edge } from '../engine/door.ts'
 import { CLOSE, NOOP } from '../engine/outgoing-message.ts'
 import type { OutgoingMessage } from '../engine/outgoing-message.ts'
+import type { ExchangeHandler, PollAnswer, PollExchange } from '../engine/poll-exchange.ts'
 import type { Session } from '../engine/session.ts'
 import { unwrapJsonp, wrapJsonp } from './polling-jsonp.ts'
 
 /** Packets of one POST that are handled in one turn of the event loop. */
 const SLICE_PACKETS = 256
+/** What one answer carries to another node, if its first packet is no larger; the rest waits for the next poll. */
+const MAX_REMOTE_ANSWER_BYTES = 1 << 20
 const TEXT_TYPE = 'text/plain; charset=UTF-8'
 const BINARY_TYPE = 'application/octet-stream'
 const NON_ASCII = /[^\0-\x7f]/
+/** text/html, as the official server answers: some browsers ask for a download otherwise. */
+const OK: PollAnswer = { status: 200, contentType: 'text/html', body: 'ok' }
+const BAD_REQUEST: PollAnswer = { status: 400 }
 
 export interface PollingOptions {
   /** `b64` or `j` on the handshake: never the binary form. */
@@ -22,17 +27,34 @@ export interface PollingOptions {
   /** The JSONP index, if the client uses it. */
   jsonpIndex: string | undefined
   maxBodyBytes: number
-  compressionThreshold: number
-  /** Gives the headers that every answer of the engine carries, names and values in turn; those that depend on user code it sets itself. */
-  headersOf: (req: IncomingMessage, res: ServerResponse) => readonly string[]
 }
 
-export class PollingTransport implements Edge {
+/** A batch on its way to the client. */
+interface Answering {
+  readonly exchange: PollExchange
+  readonly answer: PollAnswer
+  /** Packets of the outbox; 0 for a close packet, which is not in it. */
+  readonly count: number
+  /** The node that had it is gone: the next GET shows whether the client has got it. */
+  isInDoubt: boolean
+}
+
+interface AcceptedPost {
+  readonly exchange: PollExchange
+  readonly body: Buffer
+}
+
+export class PollingTransport implements Edge, ExchangeHandler {
   readonly name = 'polling'
   readonly #session: Session
   readonly #options: PollingOptions
-  #parked: ServerResponse | undefined
-  #posting: IncomingMessage | undefined
+  #parked: PollExchange | undefined
+  #answering: Answering | undefined
+  /** A GET that may repeat the one before it, or overlap it: what the other node says of that one decides. */
+  #undecided: PollExchange | undefined
+  #posting: PollExchange | undefined
+  /** The latest POST, until the node that it came from has written our answer: a proxy may repeat it. */
+  #acceptedPost: AcceptedPost | undefined
   /** A client that posts text in the binary form reads it too (spec: EIO-11). */
   #prefersBinary = false
   #mustClose = false
@@ -47,66 +69,80 @@ export class PollingTransport implements Edge {
     return this.#parked !== undefined
   }
 
-  handleRequest(req: IncomingMessage, res: ServerResponse): void {
-    if (req.method === 'GET') this.#handleGet(req, res)
-    else if (req.method === 'POST') this.#handlePost(req, res)
-    else this.#answer(req, res, 500)
+  handleRequest(exchange: PollExchange): void {
+    exchange.handler = this
+    if (exchange.method === 'GET') this.#handleGet(exchange)
+    else if (exchange.method === 'POST') this.#handlePost(exchange)
+    else exchange.answer({ status: 500 })
   }
 
   // ---- GET: out
 
-  #handleGet(req: IncomingMessage, res: ServerResponse): void {
-    if (this.#parked !== undefined) {
-      this.#answer(req, res, 400)
-      this.#lose(new Error('overlap from client'))
-      return
+  #handleGet(exchange: PollExchange): void {
+    if (this.#undecided !== undefined) return this.#handleOverlap(exchange)
+    const { stamp } = exchange
+    const answering = this.#answering
+    if (answering !== undefined && !answering.exchange.isLocal) {
+      // Only a client that has read the answer asks with another stamp (spec: CLU-44).
+      if (stamp !== undefined && stamp !== answering.exchange.stamp && answering.exchange.stamp !== undefined) this.#finishAnswering(answering)
+      else if (answering.isInDoubt) return this.#resolveDoubt(answering, exchange)
+      else {
+        this.#undecided = exchange
+        return
+      }
     }
-    this.#parked = res
-    res.on('close', () => this.#handleGetClosed(res))
-    if (this.#mustClose) this.#respond([CLOSE])
+    const parked = this.#parked
+    if (parked === undefined) return this.#park(exchange)
+    if (parked.isLocal) return this.#handleOverlap(exchange)
+    if (stamp === undefined) {
+      this.#undecided = exchange
+      return parked.ask()
+    }
+    if (stamp !== parked.stamp) return this.#handleOverlap(exchange)
+    // A proxy repeats it, because the node that holds the first is gone (spec: CLU-43).
+    this.#parked = undefined
+    parked.destroy()
+    this.#park(exchange)
+  }
+
+  #park(exchange: PollExchange): void {
+    this.#parked = exchange
+    if (this.#mustClose) this.#respond([CLOSE], 0)
     else this.#session.handleWritable(this)
   }
 
-  #handleGetClosed(res: ServerResponse): void {
-    if (this.#parked === res) {
-      this.#parked = undefined
-      this.#lose(new Error('poll connection closed prematurely'))
+  #handleOverlap(exchange: PollExchange): void {
+    exchange.answer(BAD_REQUEST)
+    this.#lose(new Error('overlap from client'))
+  }
+
+  #resolveDoubt(answering: Answering, exchange: PollExchange): void {
+    if (exchange.stamp === undefined || answering.exchange.stamp === undefined) {
+      exchange.answer(BAD_REQUEST)
+      this.#lose(new Error('the node that had an answer for this client is gone, and nothing in its next request tells whether it got it'))
+      return
     }
+    this.#answering = { ...answering, exchange, isInDoubt: false }
+    exchange.answer(answering.answer)
   }
 
   deliver(batch: readonly OutgoingMessage[]): void {
-    // The batch is the owner's outbox, which grows while this part of it is being written.
-    const count = batch.length
-    this.#respond(batch, () => this.#session.handleFlushed(this, count))
+    const count = this.#parked!.isLocal ? batch.length : countWithin(batch, MAX_REMOTE_ANSWER_BYTES)
+    this.#respond(count === batch.length ? batch : batch.slice(0, count), count)
   }
 
-  #respond(batch: readonly OutgoingMessage[], whenFlushed?: () => void): void {
-    const res = this.#parked!
-    const count = batch.length
+  /** `count` undefined: nobody waits for this answer to be written. */
+  #respond(batch: readonly OutgoingMessage[], count?: number): void {
+    const exchange = this.#parked!
     this.#parked = undefined
     const body = this.#encode(batch)
-    const { jsonpIndex, compressionThreshold } = this.#options
+    const { jsonpIndex } = this.#options
     const content = jsonpIndex === undefined || typeof body !== 'string' ? body : wrapJsonp(jsonpIndex, body)
-    const type = jsonpIndex !== undefined ? 'text/javascript; charset=UTF-8' : typeof content === 'string' ? TEXT_TYPE : BINARY_TYPE
-    const bytes = typeof content === 'string' ? Buffer.byteLength(content) : content.length
-    const encoding = bytes < compressionThreshold ? undefined : acceptedEncoding(res.req)
-    if (whenFlushed !== undefined) {
-      res.once('finish', whenFlushed)
-      res.once('close', () => {
-        if (!res.writableFinished) this.#lose(new Error(`poll connection closed before ${count} packets were written`))
-      })
-    }
-    if (encoding === undefined) {
-      this.#writeHead(res.req, res, 200, ['Content-Type', type, 'Content-Length', String(bytes)])
-      // perf: ASCII, as its length shows, is written without a look at its characters.
-      if (typeof content === 'string' && bytes === content.length) res.end(content, 'latin1')
-      else res.end(content)
-      return
-    }
-    this.#writeHead(res.req, res, 200, ['Content-Type', type, 'Content-Encoding', encoding])
-    const compressor = encoding === 'gzip' ? createGzip() : createDeflate()
-    compressor.pipe(res)
-    compressor.end(content)
+    const contentType = jsonpIndex !== undefined ? 'text/javascript; charset=UTF-8' : typeof content === 'string' ? TEXT_TYPE : BINARY_TYPE
+    const answer = { status: 200, contentType, body: content, isCompressible: true }
+    // The batch is the owner's outbox, which grows while this part of it is being written.
+    if (count !== undefined) this.#answering = { exchange, answer, count, isInDoubt: false }
+    exchange.answer(answer)
   }
 
   #encode(batch: readonly OutgoingMessage[]): string | Uint8Array {
@@ -117,51 +153,102 @@ export class PollingTransport implements Edge {
     return needsBinary ? engineV3.encodeBinaryPayload(batch) : engineV3.encodeStringPayload(batch)
   }
 
+  // ---- what became of an exchange
+
+  handleFlushed(exchange: PollExchange): void {
+    if (this.#acceptedPost?.exchange === exchange) this.#acceptedPost = undefined
+    if (this.#answering?.exchange !== exchange) return
+    this.#finishAnswering(this.#answering)
+    this.#decide()
+  }
+
+  #finishAnswering({ count }: Answering): void {
+    this.#answering = undefined
+    if (count === 0) this.#session.handleClosed(this, 'forced close')
+    else this.#session.handleFlushed(this, count)
+  }
+
+  handleUnwritten(exchange: PollExchange): void {
+    if (this.#answering?.exchange !== exchange) return
+    const { count } = this.#answering
+    this.#answering = undefined
+    this.#lose(new Error(`poll connection closed before ${count} packets were written`))
+  }
+
+  handleAborted(exchange: PollExchange): void {
+    if (exchange === this.#posting) {
+      this.#posting = undefined
+      this.#lose(new Error('data request connection closed prematurely'))
+    } else if (exchange === this.#parked || exchange === this.#undecided) {
+      if (exchange === this.#parked) this.#parked = undefined
+      else this.#undecided = undefined
+      this.#lose(new Error('poll connection closed prematurely'))
+    }
+  }
+
+  handleNodeLost(exchange: PollExchange): void {
+    if (exchange === this.#undecided) this.#undecided = undefined
+    else if (exchange === this.#parked) this.#parked = undefined
+    else if (exchange === this.#answering?.exchange) this.#answering.isInDoubt = true
+    else return
+    this.#decide()
+  }
+
+  handleNodeLeaving(exchange: PollExchange): void {
+    // The client polls again, on another node.
+    if (exchange === this.#parked) this.#respond([NOOP])
+  }
+
+  handleStillWaiting(exchange: PollExchange): void {
+    const undecided = this.#undecided
+    if (exchange !== this.#parked || undecided === undefined) return
+    this.#undecided = undefined
+    this.#handleOverlap(undecided)
+  }
+
+  #decide(): void {
+    const undecided = this.#undecided
+    if (undecided === undefined) return
+    this.#undecided = undefined
+    if (this.#isDead) undecided.answer(BAD_REQUEST)
+    else this.#handleGet(undecided)
+  }
+
   // ---- POST: in
 
-  #handlePost(req: IncomingMessage, res: ServerResponse): void {
+  #handlePost(exchange: PollExchange): void {
     if (this.#posting !== undefined) {
-      this.#answer(req, res, 400)
+      exchange.answer(BAD_REQUEST)
       this.#posting.destroy()
       this.#lose(new Error('data request overlap from client'))
       return
     }
-    const isBinary = req.headers['content-type'] === BINARY_TYPE
+    const { isBinary } = exchange
     if (isBinary && this.#session.protocol === 4) {
-      this.#answer(req, res, 400)
+      exchange.answer(BAD_REQUEST)
       this.#lose(new Error('invalid content'))
       return
     }
-    const limit = this.#options.maxBodyBytes
-    if (Number(req.headers['content-length'] ?? 0) > limit) return this.#answerTooLarge(req, res)
-    this.#posting = req
-    let body: Buffer = EMPTY
-    let bytes = 0
-    req.on('data', (chunk: Buffer) => {
-      bytes += chunk.length
-      if (bytes > limit) {
-        if (this.#posting === req) {
-          this.#posting = undefined
-          this.#answerTooLarge(req, res)
-        }
-        return
-      }
-      body = append(body, bytes - chunk.length, chunk)
+    this.#posting = exchange
+    exchange.readBody(this.#options.maxBodyBytes, (body) => {
+      if (this.#posting !== exchange) return
+      if (body === undefined) this.#posting = undefined
+      else this.#acceptBody(exchange, body)
     })
-    req.on('close', () => {
-      if (this.#posting === req && !req.complete) {
-        this.#posting = undefined
-        this.#lose(new Error('data request connection closed prematurely'))
-      }
-    })
-    req.on('end', () => {
-      if (this.#posting !== req) return
-      this.#readBody(body.subarray(0, bytes), isBinary, () => {
-        this.#posting = undefined
-        // text/html, as the official server answers: some browsers ask for a download otherwise.
-        this.#writeHead(req, res, 200, ['Content-Type', 'text/html', 'Content-Length', '2'])
-        res.end('ok', 'latin1')
-      })
+  }
+
+  #acceptBody(exchange: PollExchange, body: Buffer): void {
+    const former = this.#acceptedPost
+    if (former !== undefined && former.exchange.stamp === exchange.stamp && former.body.equals(body)) {
+      // A proxy repeats it, because it got no answer for the first (spec: CLU-45).
+      this.#posting = undefined
+      exchange.answer(OK)
+      return
+    }
+    this.#acceptedPost = exchange.isLocal || exchange.stamp === undefined ? undefined : { exchange, body }
+    this.#readBody(body, exchange.isBinary, () => {
+      if (this.#posting === exchange) this.#posting = undefined
+      exchange.answer(OK)
     })
   }
 
@@ -199,39 +286,30 @@ export class PollingTransport implements Edge {
     return readTextPayload(payload, this.#session.protocol)
   }
 
-  #answerTooLarge(req: IncomingMessage, res: ServerResponse): void {
-    // The rest of the body is not wanted: the connection ends with the answer.
-    res.setHeader('Connection', 'close')
-    this.#answer(req, res, 413)
-    req.resume()
-  }
-
-  #answer(req: IncomingMessage, res: ServerResponse, status: number): void {
-    if (res.headersSent) return
-    this.#writeHead(req, res, status, ['Content-Length', '0'])
-    res.end()
-  }
-
-  /** perf: a flat list of headers costs Node a fraction of what single ones do. */
-  #writeHead(req: IncomingMessage, res: ServerResponse, status: number, headers: string[]): void {
-    headers.push(...this.#options.headersOf(req, res))
-    res.writeHead(status, headers)
-  }
-
   // ---- close
 
   close(options?: { discard?: boolean }): void {
     this.#mustClose = true
+    this.#parked ??= this.#takeUndecided()
     if (this.#parked !== undefined) {
       this.#isDead = true
-      this.#respond([CLOSE], () => this.#session.handleClosed(this, 'forced close'))
+      this.#respond([CLOSE], 0)
     } else if (options?.discard === true) this.#isDead = true
-    if (this.#posting !== undefined && this.#session.readyState === 'closed' && !this.#posting.complete) this.#posting.destroy()
+    this.#takeUndecided()?.answer(BAD_REQUEST)
+    if (this.#session.readyState === 'closed') this.#posting?.destroy(true)
   }
 
+  /** The owner has moved to another edge: release what is parked with a noop. */
   detach(): void {
     this.#isDead = true
     if (this.#parked !== undefined) this.#respond([NOOP])
+    this.#takeUndecided()?.answer(BAD_REQUEST)
+  }
+
+  #takeUndecided(): PollExchange | undefined {
+    const undecided = this.#undecided
+    this.#undecided = undefined
+    return undecided
   }
 
   #lose(error: Error): void {
@@ -240,29 +318,16 @@ export class PollingTransport implements Edge {
   }
 }
 
-const EMPTY = Buffer.alloc(0)
-
-/** `length` bytes of `body`, then `chunk`: one buffer that doubles, so that a body in tiny chunks holds no more than twice its size. */
-function append(body: Buffer, length: number, chunk: Buffer): Buffer {
-  if (length === 0) return chunk
-  const target = body.length >= length + chunk.length && length > 0 && body !== chunk ? body : grow(body, length, chunk.length)
-  chunk.copy(target, length)
-  return target
-}
-
-function grow(body: Buffer, length: number, more: number): Buffer {
-  const larger = Buffer.allocUnsafeSlow(Math.max(2 * length, length + more))
-  body.copy(larger, 0, 0, length)
-  return larger
+/** How many packets of a batch are within the limit, one at least. */
+function countWithin(batch: readonly OutgoingMessage[], maxBytes: number): number {
+  let bytes = 0
+  for (let count = 0; count < batch.length; count++) {
+    bytes += batch[count]!.byteLength
+    if (bytes > maxBytes && count > 0) return count
+  }
+  return batch.length
 }
 
 function readTextPayload(text: string, revision: EngineRevision): PayloadReader {
   return revision === 4 ? engineV4.readPayload(text) : engineV3.readStringPayload(text)
-}
-
-function acceptedEncoding(req: IncomingMessage): 'gzip' | 'deflate' | undefined {
-  const accepted = req.headers['accept-encoding']
-  if (accepted === undefined) return undefined
-  if (/\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(accepted)) return 'gzip'
-  return /\bdeflate\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(accepted) ? 'deflate' : undefined
 }

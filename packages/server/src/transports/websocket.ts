@@ -4,10 +4,10 @@ import { FrameDecoder, OPCODE, encodeCloseFrame, encodeFrame, engineV3, engineV4
 import type { EnginePacket, EngineRevision, FrameDecoderOptions, FrameHandler, ProtocolError } from '@tidewire/protocol'
 import { isUtf8 } from 'node:buffer'
 import type { Socket } from 'node:net'
-import type { Edge } from '../engine/door.ts'
+import type { WebSocketEdge } from '../engine/cluster-port.ts'
+import type { Owner } from '../engine/door.ts'
 import { PONG_PROBE } from '../engine/outgoing-message.ts'
 import type { OutgoingMessage } from '../engine/outgoing-message.ts'
-import type { Session } from '../engine/session.ts'
 
 /** How long a peer may take to answer a close frame. */
 const CLOSE_TIMEOUT_MS = 5_000
@@ -26,11 +26,11 @@ interface LastFlush {
 /** The buffer built last. Receivers of the same broadcasts have equal queues in a turn, and so share one concatenation. */
 let lastFlush: LastFlush | undefined
 
-export class WebSocketTransport implements Edge, FrameHandler {
+export class WebSocketTransport implements WebSocketEdge, FrameHandler {
   writable = true
   readonly supportsBinary: boolean
   readonly #socket: OwnedSocket
-  readonly #session: Session
+  readonly #session: Owner
   readonly #decoder: FrameDecoder
   /** The 101 answer, written together with the first batch. */
   #head: Buffer | undefined
@@ -44,7 +44,7 @@ export class WebSocketTransport implements Edge, FrameHandler {
   #isCloseFrameSent = false
   #flushing = 0
 
-  constructor(socket: Socket, session: Session, options: { head: string; supportsBinary: boolean; frames: FrameDecoderOptions; userAgent: string | undefined }) {
+  constructor(socket: Socket, session: Owner, options: { head: string; supportsBinary: boolean; frames: FrameDecoderOptions; userAgent: string | undefined }) {
     this.#socket = socket
     this.#session = session
     this.supportsBinary = options.supportsBinary
@@ -103,6 +103,15 @@ export class WebSocketTransport implements Edge, FrameHandler {
     }
   }
 
+  deliverFrames(frames: Buffer): void {
+    if (this.#isClosing) return
+    if (this.#socket.write(frames)) this.#session.handleFlushed(this, frames.length)
+    else {
+      this.writable = false
+      this.#flushing += frames.length
+    }
+  }
+
   #writeFrame(frame: Uint8Array): void {
     if (this.#head !== undefined) {
       this.#socket.write(this.#head)
@@ -121,6 +130,14 @@ export class WebSocketTransport implements Edge, FrameHandler {
   }
 
   // ---- in
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    if (!this.#isClosing) this.#socket.resume()
+  }
 
   receive(chunk: Buffer): void {
     try {
