@@ -1,4 +1,8 @@
 // The entry of @tidewire/cluster: what users import. Parts below are not imported by users directly.
+export { AdapterService } from './adapter/adapter-service.ts'
+export type { AdapterServiceOptions, Gap } from './adapter/adapter-service.ts'
+export { createClusterAdapter } from './adapter/cluster-adapter.ts'
+export type { AdapterClass } from './adapter/cluster-adapter.ts'
 export type { Bus, BusCapabilities, BusHandler, BusState, BusSubscription } from './bus.ts'
 export type { Incarnation, LinkEnd, Member, MemberState, NodeInfo } from './cluster-node.ts'
 export { InProcessHub } from './drivers/in-process.ts'

@@ -266,6 +266,16 @@ export class Adapter extends EventEmitter {
     return 0
   }
 
+  // ---- for adapters that tell other nodes which rooms have members here
+
+  /** A room without members is wanted all the same: by sessions of clients that are away. */
+  protected keepsRoom(_room: Room): boolean {
+    return false
+  }
+
+  /** Such sessions have come back or ended: `keepsRoom` of these may have become false. */
+  protected releaseRooms(_rooms: Iterable<Room>): void {}
+
   /** Each selected socket once: members of any of the rooms (of the namespace, when none is named) that are in none of `except`. */
   #forEach({ rooms, except }: BroadcastOptions, visit: (socket: AnySocket) => void): void {
     const { sockets } = this.nsp

@@ -70,6 +70,8 @@ export class SessionAwareAdapter extends Adapter {
   readonly #records = new Map<string, SessionRecord>()
   /** Those of `#records` that are away, in the order of their expiry. */
   readonly #away = new Map<string, SessionRecord>()
+  /** How many of them were in a room. */
+  readonly #awayByRoom = new Map<Room, number>()
   #timer: NodeJS.Timeout | undefined
 
   constructor(nsp: Namespace<any, any, any, any>) {
@@ -128,6 +130,7 @@ export class SessionAwareAdapter extends Adapter {
     if (record === undefined) return
     record.socket = undefined
     record.rooms = new Set(rooms)
+    for (const room of record.rooms) this.#awayByRoom.set(room, (this.#awayByRoom.get(room) ?? 0) + 1)
     record.data = data
     record.expiresAt = performance.now() + this.#options.maxDisconnectionDuration
     this.#away.set(pid, record)
@@ -143,7 +146,7 @@ export class SessionAwareAdapter extends Adapter {
   /** The socket has left for good. */
   endSession(pid: string): void {
     this.#records.delete(pid)
-    this.#away.delete(pid)
+    this.#endAway(pid)
     this.#restWhenIdle()
   }
 
@@ -180,9 +183,25 @@ export class SessionAwareAdapter extends Adapter {
     if (record === undefined || record.socket !== undefined) return false
     record.socket = socket
     record.expiresAt = Infinity
-    this.#away.delete(pid)
+    this.#endAway(pid)
     this.#restWhenIdle()
     return true
+  }
+
+  #endAway(pid: string): void {
+    const record = this.#away.get(pid)
+    if (record === undefined) return
+    this.#away.delete(pid)
+    for (const room of record.rooms) {
+      const count = this.#awayByRoom.get(room)!
+      if (count > 1) this.#awayByRoom.set(room, count - 1)
+      else this.#awayByRoom.delete(room)
+    }
+    this.releaseRooms(record.rooms)
+  }
+
+  protected override keepsRoom(room: Room): boolean {
+    return this.#awayByRoom.has(room)
   }
 
   #sweep(): void {
@@ -198,7 +217,7 @@ export class SessionAwareAdapter extends Adapter {
   #expire(pid: string, sid: SocketId): void {
     const { rooms, data } = this.#records.get(pid)!
     this.#records.delete(pid)
-    this.#away.delete(pid)
+    this.#endAway(pid)
     this.tell('session-expired', { sid, rooms: [...rooms], data })
     this.nsp.checkEmpty()
   }
@@ -216,6 +235,7 @@ export class SessionAwareAdapter extends Adapter {
     this.#timer = undefined
     this.#records.clear()
     this.#away.clear()
+    this.#awayByRoom.clear()
     this.#log.clear()
   }
 }
