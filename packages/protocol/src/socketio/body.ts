@@ -24,22 +24,37 @@ const MAX_DEPTH = 5_000
 
 /** @throws ProtocolError as encodeSocketPacket does */
 export function encodeBody(data: readonly unknown[], limits?: BodyLimits): PacketBody {
-  const [text, ...attachments] = encodeSocketPacket({ type: PacketType.ACK, nsp: '/', id: ACK_ID, data }, limits)
+  const [text, ...attachments] = encodeSocketPacket(
+    { type: PacketType.ACK, nsp: '/', id: ACK_ID, data },
+    limits,
+  )
   return { json: text.slice(text.indexOf('[')), attachments }
 }
 
 /** @throws ProtocolError for what encodeBody does not make */
 export function decodeBody({ json, attachments }: PacketBody): unknown[] {
-  const decoder = new SocketPacketDecoder({ revision: 5, maxAttachments: attachments.length, maxDepth: MAX_DEPTH })
-  const head = attachments.length === 0 ? `${PacketType.ACK}${ACK_ID}` : `${PacketType.BINARY_ACK}${attachments.length}-${ACK_ID}`
+  const decoder = new SocketPacketDecoder({
+    revision: 5,
+    maxAttachments: attachments.length,
+    maxDepth: MAX_DEPTH,
+  })
+  const head =
+    attachments.length === 0
+      ? `${PacketType.ACK}${ACK_ID}`
+      : `${PacketType.BINARY_ACK}${attachments.length}-${ACK_ID}`
   let packet: SocketPacket | undefined = decoder.add(head + json)
   for (const attachment of attachments) packet = decoder.add(attachment)
-  if (packet === undefined || !Array.isArray(packet.data)) throw new ProtocolError('TW_ERR_SOCKET_PACKET', 'Malformed body; expected a JSON array and its attachments')
+  if (packet === undefined || !Array.isArray(packet.data))
+    throw new ProtocolError(
+      'TW_ERR_SOCKET_PACKET',
+      'Malformed body; expected a JSON array and its attachments',
+    )
   return packet.data
 }
 
 /** The text of an EVENT with this body. */
 export function eventText({ json, attachments }: PacketBody, nsp: string, id?: number): string {
-  const type = attachments.length === 0 ? String(PacketType.EVENT) : `${PacketType.BINARY_EVENT}${attachments.length}-`
+  const type =
+    attachments.length === 0 ? String(PacketType.EVENT) : `${PacketType.BINARY_EVENT}${attachments.length}-`
   return `${type}${nsp === '/' ? '' : `${nsp},`}${id ?? ''}${json}`
 }
