@@ -1,41 +1,60 @@
 import { defineConfig } from 'tsdown'
 import type { UserConfig } from 'tsdown'
+import { features, minifier, shortErrors } from './build-plugins.ts'
+import type { Features } from './build-plugins.ts'
 
 // CommonJS callers expect the module itself to be `io`, with the other exports on it.
 const CALLABLE = 'module.exports = Object.assign((...args) => exports.io(...args), exports);'
 
+const FULL: Features = { HAS_REVISION_3: true, HAS_DEBUG: false }
+const WITH_DEBUG: Features = { ...FULL, HAS_DEBUG: true }
+const WEBSOCKET_ONLY: Features = { HAS_REVISION_3: false, HAS_DEBUG: false }
+
+/** The folder holds script bundles under their official names, so `.js` is no module in it. */
 const node: UserConfig = {
   entry: ['src/index.ts'],
   platform: 'node',
   target: 'es2022',
-  fixedExtension: false,
+  fixedExtension: true,
   dts: { oxc: {} },
   sourcemap: true,
+  clean: false,
+}
+
+interface Bundle {
+  format?: 'esm' | 'iife'
+  with?: Features
+  minify?: boolean
+  dts?: boolean
 }
 
 /** A file for a browser, with everything in it. */
-function bundle(fileName: string, format: 'esm' | 'iife', minify: boolean, entry: string = format === 'iife' ? 'src/global.ts' : 'src/browser.ts'): UserConfig {
+function bundle(entry: string, fileName: string, { format = 'esm', with: wanted = FULL, minify = true, dts = false }: Bundle = {}): UserConfig {
+  const isForPeople = format === 'iife' && !minify
   return {
-    entry: [entry],
+    ...node,
+    entry: { [fileName.replace(/\.m?js$/, '')]: entry },
     format: [format],
     platform: 'browser',
-    target: 'es2022',
-    dts: false,
-    sourcemap: true,
-    minify,
-    clean: false,
+    dts: dts && { oxc: {} },
+    minify: false,
     deps: { alwaysBundle: [/^@tidewire\//] },
+    define: { 'globalThis.Buffer': 'undefined' },
+    plugins: [features(wanted), ...(isForPeople ? [] : [shortErrors()]), ...(minify ? [minifier(format)] : [])],
     inputOptions: { resolve: { conditionNames: ['tidewire-source', 'browser', 'import'] } },
-    outputOptions: { entryFileNames: fileName },
+    ...(dts ? {} : { outputOptions: { entryFileNames: fileName } }),
   }
 }
 
 export default defineConfig([
   { ...node, format: ['esm'], clean: true },
-  { ...node, format: ['cjs'], clean: false, outputOptions: { exports: 'named', footer: CALLABLE } },
-  { ...node, entry: ['src/browser.ts'], format: ['esm'], platform: 'browser', clean: false },
-  bundle('socket.io.js', 'iife', false),
-  bundle('socket.io.min.js', 'iife', true),
-  bundle('socket.io.esm.min.js', 'esm', true),
-  bundle('socket.io.msgpack.min.js', 'iife', true, 'src/global-msgpack.ts'),
+  { ...node, format: ['cjs'], outputOptions: { exports: 'named', footer: CALLABLE } },
+  bundle('src/browser.ts', 'browser.mjs', { minify: false, dts: true }),
+  bundle('src/browser.ts', 'debug.mjs', { minify: false, with: WITH_DEBUG }),
+  bundle('src/websocket.ts', 'websocket.mjs', { minify: false, with: WEBSOCKET_ONLY, dts: true }),
+  bundle('src/global.ts', 'socket.io.js', { format: 'iife', minify: false, with: WITH_DEBUG }),
+  bundle('src/global.ts', 'socket.io.min.js', { format: 'iife' }),
+  bundle('src/browser.ts', 'socket.io.esm.min.js'),
+  bundle('src/global-msgpack.ts', 'socket.io.msgpack.min.js', { format: 'iife' }),
+  bundle('src/websocket.ts', 'socket.io.websocket.esm.min.js', { with: WEBSOCKET_ONLY }),
 ])

@@ -8,36 +8,28 @@ export interface BackoffOptions {
   jitter: number
 }
 
-export class Backoff {
+export class Backoff implements BackoffOptions {
   attempts = 0
-  readonly #options: BackoffOptions
+  min: number
+  max: number
+  jitter: number
   readonly #random: () => number
 
-  constructor(options: BackoffOptions, random: () => number = Math.random) {
-    this.#options = options
+  constructor({ min, max, jitter }: BackoffOptions, random: () => number = Math.random) {
+    this.min = min
+    this.max = max
+    this.jitter = jitter
     this.#random = random
   }
 
   /** The next delay in milliseconds. */
   duration(): number {
-    const { min, max, jitter } = this.#options
-    const base = min * 2 ** this.attempts++
-    const deviation = Math.floor(base * jitter * this.#random())
-    const delay = Math.floor(this.#random() * 10) & 1 ? base + deviation : base - deviation
-    return Math.min(delay, max) | 0
+    const base = this.min * 2 ** this.attempts++
+    const spread = (this.#random() * 2 - 1) * this.jitter
+    return Math.min(base + base * spread, this.max) | 0
   }
 
   reset(): void {
     this.attempts = 0
-  }
-
-  set min(ms: number) {
-    this.#options.min = ms
-  }
-  set max(ms: number) {
-    this.#options.max = ms
-  }
-  set jitter(jitter: number) {
-    this.#options.jitter = jitter
   }
 }

@@ -1,6 +1,6 @@
 // How Socket.IO packets become Engine.IO messages: our own codec, or a parser of the application's.
-import { SocketPacketDecoder, encodeSocketPacket } from '@tidewire/protocol'
 import type { SocketPacket, SocketRevision } from '@tidewire/protocol'
+import { platform } from './platform/platform.ts'
 
 export interface ClientCodec {
   encode(packet: SocketPacket): (string | Uint8Array)[]
@@ -17,14 +17,7 @@ export function setDefaultParser(parser: unknown): void {
 
 export function createCodec(given: unknown, revision: SocketRevision): ClientCodec {
   const parser: any = given ?? defaultParser
-  if (parser === undefined) {
-    const decoder = new SocketPacketDecoder({ revision })
-    return {
-      encode: (packet) => encodeSocketPacket(packet, { revision, maxAttachments: 10 }),
-      add: (chunk) => decoder.add(chunk),
-      destroy: () => decoder.destroy(),
-    }
-  }
+  if (parser === undefined) return platform().createCodec(revision)
   const encoder = new parser.Encoder()
   const decoder = new parser.Decoder()
   let decoded: SocketPacket | undefined

@@ -8,7 +8,6 @@ export type { ManagerOptions, SocketOptions } from './options.ts'
 export { EngineClient } from './engine/engine-client.ts'
 export { Polling, Polling as Fetch, Polling as NodeXHR, Polling as XHR } from './transports/polling.ts'
 export { WebSocketTransport, WebSocketTransport as NodeWebSocket, WebSocketTransport as WebSocket } from './transports/websocket.ts'
-export { TransportError } from './transports/transport.ts'
+export { TransportError } from './transports/transport-error.ts'
 export type { Transport, TransportConstructor, TransportContext, TransportHandler } from './transports/transport.ts'
-/** The Socket.IO protocol revision of the newest servers. */
-export const protocol: 5 = 5
+export { protocol } from './protocol-number.ts'

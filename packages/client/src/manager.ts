@@ -1,15 +1,23 @@
-// One connection to a server and the sockets of its namespaces: opens the engine, reconnects with backoff, routes packets.
+// One connection to a server and the sockets of its namespaces: opens the engine, reconnects with backoff or when the network is back,
+// routes packets, refuses what the server would not take.
 
 import type { SocketPacket } from '@tidewire/protocol'
 import { Backoff } from './backoff.ts'
 import { createCodec } from './codec.ts'
 import type { ClientCodec } from './codec.ts'
+import { scope } from './debug.ts'
 import { Emitter } from './emitter.ts'
 import type { DefaultEventsMap, EventsMap } from './event-types.ts'
-import { EngineClient } from './engine/engine-client.ts'
+import type { Attempt, EngineClient } from './engine/engine-client.ts'
+import { HAS_DEBUG } from './features.ts'
 import type { ManagerOptions, SocketOptions } from './options.ts'
+import { platform } from './platform/platform.ts'
+import type { ConnectErrorCode } from './platform/platform.ts'
 import { Socket } from './socket.ts'
 import type { DisconnectDescription } from './socket.ts'
+import { startTimer, stopTimer } from './timers.ts'
+import type { Timer } from './timers.ts'
+import type { TransportError } from './transports/transport-error.ts'
 import { parseUrl } from './url.ts'
 
 export interface ManagerReservedEvents {
@@ -24,11 +32,29 @@ export interface ManagerReservedEvents {
   reconnect: (attempt: number) => void
 }
 
-/** Why connecting failed: what was tried, and what to do. */
+/** What `connect_error` carries when there is no connection: why in a word, what was tried, what to do. */
 export interface ConnectErrorDetails {
-  code: 'TW_ERR_UNREACHABLE' | 'TW_ERR_REFUSED' | 'TW_ERR_INCOMPATIBLE' | 'TW_ERR_TIMEOUT'
-  history: readonly { transport: string; revision: number; error: string; status?: number }[]
-  hint: string
+  code: ConnectErrorCode
+  attempts: readonly Attempt[]
+  help: string
+}
+
+/** An event or acknowledgement that was not sent, because the server would have closed the connection over it. */
+export interface TooLargeError extends Error {
+  code: 'TW_ERR_TOO_LARGE'
+  /** Most bytes of one message that the server takes. */
+  limit: number
+}
+
+const debug = HAS_DEBUG ? scope('socket.io-client:manager') : undefined
+
+const SETTINGS = {
+  reconnection: true,
+  reconnectionAttempts: Infinity,
+  reconnectionDelay: 1000,
+  reconnectionDelayMax: 5000,
+  randomizationFactor: 0.5,
+  timeout: 20_000,
 }
 
 export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEvents extends EventsMap = ListenEvents> extends Emitter<
@@ -45,14 +71,11 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
   _readyState: 'opening' | 'open' | 'closed' = 'closed'
   _reconnecting = false
   readonly nsps: { [name: string]: Socket<any, any> } = {}
-  readonly backoff: Backoff
-  #settings: Required<
-    Pick<ManagerOptions, 'reconnection' | 'reconnectionAttempts' | 'reconnectionDelay' | 'reconnectionDelayMax' | 'randomizationFactor'>
-  > & { timeout: number | false }
+  readonly backoff: Backoff = new Backoff({ min: 0, max: 0, jitter: 0 })
   #codec: ClientCodec | undefined
   #skipReconnect = false
-  #reconnectTimer: ReturnType<typeof setTimeout> | undefined
-  #openTimer: ReturnType<typeof setTimeout> | undefined
+  #stopWaiting: (() => void) | undefined
+  #openTimer: Timer | undefined
 
   constructor(options?: Partial<ManagerOptions & SocketOptions>)
   constructor(uri?: string, options?: Partial<ManagerOptions & SocketOptions>)
@@ -61,70 +84,51 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     this.uri = typeof first === 'string' ? first : (undefined as unknown as string)
     const options = (typeof first === 'string' ? second : first) ?? {}
     this.opts = { path: '/socket.io', ...options }
-    this.#settings = {
-      reconnection: options.reconnection !== false,
-      reconnectionAttempts: options.reconnectionAttempts ?? Infinity,
-      reconnectionDelay: options.reconnectionDelay ?? 1000,
-      reconnectionDelayMax: options.reconnectionDelayMax ?? 5000,
-      randomizationFactor: options.randomizationFactor ?? 0.5,
-      timeout: options.timeout ?? 20_000,
-    }
-    const { reconnectionDelay: min, reconnectionDelayMax: max, randomizationFactor: jitter } = this.#settings
-    this.backoff = new Backoff({ min, max, jitter })
+    for (const name of Object.keys(SETTINGS) as (keyof typeof SETTINGS)[]) (this as any)['_' + name] = options[name] ?? SETTINGS[name]
+    this.#applySettings()
     this._autoConnect = options.autoConnect !== false
     if (this._autoConnect) this.open()
   }
 
-  // ---- settings
+  // ---- settings: each a method that reads without an argument and sets with one
 
   /** Whether it reconnects by itself, read or set. Default true. */
-  reconnection(): boolean
-  reconnection(value: boolean): this
-  reconnection(value?: boolean): this | boolean {
-    if (value === undefined) return this.#settings.reconnection
-    this.#settings.reconnection = value
-    if (!value) this.#skipReconnect = true
-    return this
-  }
+  declare reconnection: { (): boolean; (value: boolean): Manager<ListenEvents, _EmitEvents> }
   /** How often it tries to reconnect, read or set. Default Infinity. */
-  reconnectionAttempts(): number
-  reconnectionAttempts(value: number): this
-  reconnectionAttempts(value?: number): this | number {
-    if (value === undefined) return this.#settings.reconnectionAttempts
-    this.#settings.reconnectionAttempts = value
-    return this
-  }
+  declare reconnectionAttempts: { (): number; (value: number): Manager<ListenEvents, _EmitEvents> }
   /** Milliseconds before the first attempt, read or set. Default 1000. */
-  reconnectionDelay(): number
-  reconnectionDelay(value: number): this
-  reconnectionDelay(value?: number): this | number {
-    if (value === undefined) return this.#settings.reconnectionDelay
-    this.#settings.reconnectionDelay = this.backoff.min = value
-    return this
-  }
+  declare reconnectionDelay: { (): number; (value: number): Manager<ListenEvents, _EmitEvents> }
   /** Most milliseconds between two attempts, read or set. Default 5000. */
-  reconnectionDelayMax(): number
-  reconnectionDelayMax(value: number): this
-  reconnectionDelayMax(value?: number): this | number {
-    if (value === undefined) return this.#settings.reconnectionDelayMax
-    this.#settings.reconnectionDelayMax = this.backoff.max = value
-    return this
-  }
+  declare reconnectionDelayMax: { (): number; (value: number): Manager<ListenEvents, _EmitEvents> }
   /** How far delays are spread, from 0 to 1, read or set. Default 0.5. */
-  randomizationFactor(): number
-  randomizationFactor(value: number): this
-  randomizationFactor(value?: number): this | number {
-    if (value === undefined) return this.#settings.randomizationFactor
-    this.#settings.randomizationFactor = this.backoff.jitter = value
-    return this
-  }
+  declare randomizationFactor: { (): number; (value: number): Manager<ListenEvents, _EmitEvents> }
   /** Milliseconds for one attempt to connect, or false; read or set. Default 20000. */
-  timeout(): number | boolean
-  timeout(value: number | boolean): this
-  timeout(value?: number | boolean): this | number | boolean {
-    if (value === undefined) return this.#settings.timeout
-    this.#settings.timeout = value === true ? 20_000 : value
-    return this
+  declare timeout: { (): number | boolean; (value: number | boolean): Manager<ListenEvents, _EmitEvents> }
+
+  declare _reconnection: boolean
+  declare _reconnectionAttempts: number
+  declare _reconnectionDelay: number
+  declare _reconnectionDelayMax: number
+  declare _randomizationFactor: number
+  declare _timeout: number | false
+
+  static {
+    for (const name of Object.keys(SETTINGS)) {
+      ;(this.prototype as any)[name] = function (this: Manager, value?: unknown): unknown {
+        if (value === undefined) return (this as any)['_' + name]
+        ;(this as any)['_' + name] = value
+        this.#applySettings()
+        return this
+      }
+    }
+  }
+
+  #applySettings(): void {
+    const { backoff } = this
+    backoff.min = this._reconnectionDelay
+    backoff.max = this._reconnectionDelayMax
+    backoff.jitter = this._randomizationFactor
+    if (!this._reconnection) this.#skipReconnect = true
   }
 
   // ---- opening
@@ -134,31 +138,34 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     if (this._readyState !== 'closed') return this
     this._readyState = 'opening'
     this.#skipReconnect = false
-    const engine = new EngineClient(parseUrl(this.uri ?? uriOf(this.opts)), this.opts)
+    const engine = new (platform().Engine)(parseUrl(this.uri ?? uriOf(this.opts)), this.opts)
     this.engine = engine
-    const fail = (error: Error, code?: ConnectErrorDetails['code']): void => {
+    const fail = (error: Error, code?: ConnectErrorCode): void => {
       if (this.engine !== engine || this._readyState !== 'opening') return
       this.#clearOpenTimer()
       this._readyState = 'closed'
       explain(error, engine, code)
+      if (HAS_DEBUG) debug!('cannot connect: %s', error.message)
       this.emitReserved('error', error)
       if (callback !== undefined) callback(error)
-      else if (!this._reconnecting && this.#settings.reconnection && this.backoff.attempts === 0) this.#reconnect()
+      else if (!this._reconnecting && this._reconnection && this.backoff.attempts === 0) this.#reconnect()
     }
     engine.on('open', () => {
       this.#clearOpenTimer()
       this.#handleOpen(engine)
       callback?.()
     })
-    engine.on('error', (error: Error) => fail(error))
-    const { timeout } = this.#settings
-    if (timeout !== false) {
-      this.#openTimer = setTimeout(() => {
-        fail(new Error('timeout'), 'TW_ERR_TIMEOUT')
-        engine.off()
-        engine.close()
-      }, timeout)
-      if (this.opts.autoUnref) (this.#openTimer as { unref?: () => void }).unref?.()
+    engine.on('error', fail)
+    if (this._timeout !== false) {
+      this.#openTimer = startTimer(
+        this.opts,
+        () => {
+          fail(new Error('timeout'), 'TW_ERR_TIMEOUT')
+          engine.off()
+          engine.close()
+        },
+        this._timeout,
+      )
     }
     return this
   }
@@ -169,8 +176,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
   }
 
   #clearOpenTimer(): void {
-    clearTimeout(this.#openTimer)
-    this.#openTimer = undefined
+    stopTimer(this.opts, this.#openTimer)
   }
 
   #handleOpen(engine: EngineClient): void {
@@ -198,6 +204,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
       return this.#handleParseError(error)
     }
     if (packet === undefined) return
+    if (HAS_DEBUG) debug!('got packet %j', packet)
     this.emitReserved('packet', packet)
     for (const socket of Object.values(this.nsps)) socket.handlePacket(packet)
   }
@@ -209,9 +216,21 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     this.#handleClose('parse error', error)
   }
 
-  /** Writes a packet of one of the sockets. @throws ProtocolError when it cannot be encoded */
-  _packet(packet: SocketPacket): void {
-    for (const chunk of this.#codec!.encode(packet)) this.engine.send(chunk)
+  /**
+   * Writes a packet of one of the sockets, or gives the error that says why it is not sent.
+   * @throws ProtocolError when it cannot be encoded
+   */
+  _packet(packet: SocketPacket): TooLargeError | undefined {
+    const { engine } = this
+    const chunks = this.#codec!.encode(packet)
+    if (HAS_DEBUG) debug!('writing packet %j', packet)
+    const limit = engine._maxPayload!
+    if (chunks.some((chunk) => engine._isTooLarge(chunk))) {
+      const error = new Error(`not sent: the server takes ${limit} bytes at most (its maxPayload)`)
+      return Object.assign(error, { code: 'TW_ERR_TOO_LARGE' as const, limit })
+    }
+    for (const chunk of chunks) engine.send(chunk)
+    return undefined
   }
 
   // ---- sockets
@@ -237,7 +256,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     this.#skipReconnect = true
     this._reconnecting = false
     this.#clearOpenTimer()
-    clearTimeout(this.#reconnectTimer)
+    this.#stopWaiting?.()
     if (this.engine === undefined || this._readyState === 'closed') return
     if (this._readyState === 'opening') {
       this._readyState = 'closed'
@@ -258,26 +277,30 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
 
   #handleClose(reason: string, description?: unknown): void {
     if (this._readyState === 'closed') return
+    if (HAS_DEBUG) debug!('closed: %s', reason)
     this._readyState = 'closed'
     this.#codec?.destroy()
     this.backoff.reset()
     this.engine.off()
     this.emitReserved('close', reason, description)
-    if (this.#settings.reconnection && !this.#skipReconnect) this.#reconnect()
+    if (this._reconnection && !this.#skipReconnect) this.#reconnect()
   }
 
   // ---- reconnecting
 
   #reconnect(): void {
     if (this._reconnecting || this.#skipReconnect) return
-    if (this.backoff.attempts >= this.#settings.reconnectionAttempts) {
+    if (this.backoff.attempts >= this._reconnectionAttempts) {
       this.backoff.reset()
       this._reconnecting = false
       this.emitReserved('reconnect_failed')
       return
     }
     this._reconnecting = true
-    this.#reconnectTimer = setTimeout(() => {
+    const delay = this.backoff.duration()
+    if (HAS_DEBUG) debug!('will wait %d ms before the attempt to reconnect', delay)
+    const tryNow = (): void => {
+      this.#stopWaiting!()
       if (this.#skipReconnect) return
       const attempt = this.backoff.attempts
       this.emitReserved('reconnect_attempt', attempt)
@@ -293,8 +316,15 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
         this.backoff.reset()
         this.emitReserved('reconnect', attempt)
       })
-    }, this.backoff.duration())
-    if (this.opts.autoUnref) (this.#reconnectTimer as { unref?: () => void }).unref?.()
+    }
+    const timer = startTimer(this.opts, tryNow, delay)
+    // A page knows when its network is back.
+    const page = globalThis as any
+    page.addEventListener?.('online', tryNow)
+    this.#stopWaiting = () => {
+      stopTimer(this.opts, timer)
+      page.removeEventListener?.('online', tryNow)
+    }
   }
 }
 
@@ -303,17 +333,10 @@ function uriOf({ hostname, host = hostname, port, secure }: Partial<ManagerOptio
 }
 
 /** Adds to the error what was tried and what to do about it. */
-function explain(error: Error, { attempts }: EngineClient, given?: ConnectErrorDetails['code']): void {
-  const last = attempts.at(-1)
-  const hasAnswer = attempts.some(({ status }) => status !== undefined)
-  const isVersion = attempts.some(({ error: text }) => /version|"code":\s*5/i.test(text)) || (error as { description?: unknown }).description === 'parser error'
+function explain(error: Error, { attempts, transport, revision }: EngineClient, given?: ConnectErrorCode): void {
+  if (given) attempts.push({ transport: transport?.name, revision, error: error.message })
+  const hasAnswer = attempts.some(({ status }) => status)
+  const isVersion = attempts.some(({ error: text }) => /version|"code":\s*5/i.test(text)) || (error as TransportError).description === 'parser error'
   const code = given ?? (isVersion ? 'TW_ERR_INCOMPATIBLE' : hasAnswer ? 'TW_ERR_REFUSED' : 'TW_ERR_UNREACHABLE')
-  const hints: Record<ConnectErrorDetails['code'], string> = {
-    TW_ERR_UNREACHABLE: 'No answer: check the URL, that the server runs, and what stands between (proxy, firewall, CORS in a browser)',
-    TW_ERR_REFUSED: `The server refused with status ${last?.status}: check the path option, the allowed origins and the server's allowRequest; the answer was ${last?.error.slice(0, 200)}`,
-    TW_ERR_INCOMPATIBLE: 'The server answers, but in no version of the protocol that this client speaks (Engine.IO 3 and 4): check that it is a Socket.IO server and that allowEIO3 or protocolVersion is not what keeps them apart',
-    TW_ERR_TIMEOUT: 'The server did not complete the handshake in time: raise the timeout option, or look for a proxy that holds answers or WebSocket upgrades back',
-  }
-  Object.assign(error, { code, history: attempts.slice(), hint: hints[code] })
+  Object.assign(error, { code, attempts, help: platform().help[code] })
 }
-

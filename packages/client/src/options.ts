@@ -18,8 +18,13 @@ export interface EngineClientOptions {
   transports?: readonly (string | TransportConstructor)[]
   /** Move from polling to WebSocket. Default true. */
   upgrade?: boolean
-  /** Start with WebSocket when the last connection was upgraded. Default false. */
+  /** Start with WebSocket when the last connection of this page or process used it. Default false. */
   rememberUpgrade?: boolean
+  /**
+   * Beyond the official options: where the choice of transport outlives the page, one entry for each origin (`localStorage`, or any object
+   * with its three methods). When the remembered transport fails, the next is tried at once and the choice forgotten. Default none.
+   */
+  transportStorage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
   /** Try the next transport when the first cannot connect. Default false. */
   tryAllTransports?: boolean
   forceBase64?: boolean

@@ -4,9 +4,14 @@ import { PacketType, RESERVED_EVENTS } from '@tidewire/protocol'
 import type { SocketPacket } from '@tidewire/protocol'
 import { Emitter } from './emitter.ts'
 import type { AllButLast, DecorateAcknowledgements, DefaultEventsMap, EventNames, EventParams, EventsMap, FirstArg, Last } from './event-types.ts'
-import type { Manager } from './manager.ts'
+import { scope } from './debug.ts'
+import { HAS_DEBUG, HAS_REVISION_3 } from './features.ts'
+import type { Manager, TooLargeError } from './manager.ts'
 import type { SocketOptions } from './options.ts'
+import { startTimer, stopTimer } from './timers.ts'
 import { encodeQuery } from './url.ts'
+
+const debug = HAS_DEBUG ? scope('socket.io-client:socket') : undefined
 
 /** What is known about a loss of the connection. */
 export type DisconnectDescription = Error | { description: string; context?: unknown }
@@ -19,6 +24,8 @@ export interface ExtendedError extends Error {
 export interface SocketReservedEvents {
   connect: () => void
   connect_error: (error: ExtendedError) => void
+  /** Beyond the official events: an event or acknowledgement that was not sent, and that has no callback to tell. */
+  emit_error: (error: TooLargeError, args: readonly any[]) => void
   disconnect: (reason: Socket.DisconnectReason, description?: DisconnectDescription) => void
 }
 
@@ -138,7 +145,7 @@ export class Socket<
   #sendConnect(auth: object | undefined): void {
     if (this.io._readyState !== 'open' || !this.active) return
     this.#isConnectSent = true
-    if (this.io.revision === 4) {
+    if (!HAS_REVISION_3 || this.io.revision === 4) {
       const data = this._pid === undefined ? auth : { pid: this._pid, offset: this._lastOffset, ...auth }
       this.#send({ type: PacketType.CONNECT, nsp: this.nsp, ...(data === undefined ? {} : { data }) })
     } else if (this.nsp !== '/') {
@@ -156,6 +163,7 @@ export class Socket<
     if (!this.recovered) this._lastOffset = undefined
     this._pid = pid
     this.connected = true
+    if (HAS_DEBUG) debug!('connected to %s as %s', this.nsp, this.id)
     this.#emitBuffered()
     this._drainQueue(true)
     this.emitReserved('connect')
@@ -190,8 +198,14 @@ export class Socket<
       packet.id = this.ids++
       this.#registerAck(packet.id, args.pop() as Ack, flags)
     }
-    if (flags.volatile && !(this.connected && this.io.engine.writable)) return this
-    if (this.connected) {
+    const { engine } = this.io
+    // A connection that has died unnoticed takes nothing: the event waits for the next one.
+    const isConnected = this.connected && !engine._hasPingExpired()
+    if (flags.volatile && !(isConnected && engine.writable)) {
+      if (HAS_DEBUG) debug!('volatile event dropped: %s', event)
+      return this
+    }
+    if (isConnected) {
       this.#notifyOutgoing(packet)
       this.#send(packet)
     } else this.sendBuffer.push(packet)
@@ -204,13 +218,17 @@ export class Socket<
       this.acks[id] = ack
       return
     }
-    const timer = setTimeout(() => {
-      delete this.acks[id]
-      this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id)
-      ack.call(this, new Error('operation has timed out'))
-    }, timeoutMs)
+    const timer = startTimer(
+      { useNativeTimers: this.io.opts.useNativeTimers === true },
+      () => {
+        delete this.acks[id]
+        this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id)
+        ack.call(this, new Error('operation has timed out'))
+      },
+      timeoutMs,
+    )
     const withTimeout: Ack = (...args) => {
-      clearTimeout(timer)
+      stopTimer(this.io.opts, timer)
       ack.apply(this, args)
     }
     withTimeout.withError = true
@@ -252,7 +270,19 @@ export class Socket<
   }
 
   #send(packet: SocketPacket): void {
-    this.io._packet(packet)
+    const error = this.io._packet(packet)
+    // Not within the call that sends: callbacks never are.
+    if (error !== undefined) queueMicrotask(() => this.#handleUnsent(packet, error))
+  }
+
+  /** Who sent it hears of it: the callback if it takes errors, else the listeners of "emit_error", else the console. */
+  #handleUnsent({ type, id, data }: SocketPacket, error: TooLargeError): void {
+    if (type === PacketType.CONNECT) return void this.emitReserved('connect_error', error)
+    const ack = type === PacketType.EVENT ? this.acks[id!] : undefined
+    delete this.acks[id!]
+    if (ack?.withError) ack.call(this, error)
+    else if (this.hasListeners('emit_error')) this.emitReserved('emit_error', error, data)
+    else console.error(error, data[0])
   }
 
   // ---- retries: one event in flight until it is acknowledged
@@ -264,7 +294,8 @@ export class Socket<
     const event: QueuedEvent = { id: this._queueSeq++, args, flags: { ...flags, fromQueue: true }, tryCount: 0, isPending: false }
     args.push((error: Error | null, ...answer: any[]) => {
       if (event !== this._queue[0]) return
-      if (error !== null && event.tryCount <= this.#options.retries!) {
+      // What is too large once is so always.
+      if (error !== null && !('code' in error) && event.tryCount <= this.#options.retries!) {
         event.isPending = false
         return this._drainQueue()
       }
@@ -292,7 +323,8 @@ export class Socket<
 
   handlePacket(packet: SocketPacket): void {
     // A 2.x server sends a refusal of "/" to all namespaces.
-    if (packet.nsp !== this.nsp && !(packet.type === PacketType.CONNECT_ERROR && packet.nsp === '/' && this.io.revision === 3)) return
+    const isForAll = HAS_REVISION_3 && this.io.revision === 3 && packet.type === PacketType.CONNECT_ERROR && packet.nsp === '/'
+    if (packet.nsp !== this.nsp && !isForAll) return
     switch (packet.type) {
       case PacketType.CONNECT:
         return this.#handleConnectPacket(packet)
@@ -317,19 +349,21 @@ export class Socket<
   }
 
   #handleRefusal(data: any): void {
-    if (this.io.revision === 3 && this.connected) {
+    const isOld = HAS_REVISION_3 && this.io.revision === 3
+    if (isOld && this.connected) {
       this.emitReserved('error', data)
       return
     }
     this.#destroy()
     const isPlain = typeof data !== 'object' || data === null
     const error: Error & { data?: unknown } = new Error(isPlain ? String(data) : (data.message ?? 'connection refused'))
-    error.data = isPlain ? undefined : this.io.revision === 3 && data.message === undefined ? data : data.data
+    error.data = isPlain ? undefined : isOld && data.message === undefined ? data : data.data
     this.emitReserved('connect_error', error)
   }
 
   #handleEvent({ data, id }: SocketPacket): void {
     const args: any[] = data ?? []
+    if (HAS_DEBUG) debug!('got event %j', args)
     if (id !== undefined) args.push(this.#createAck(id))
     if (this.connected) this.#dispatch(args)
     else this.receiveBuffer.push(args)
@@ -427,6 +461,7 @@ export class Socket<
 
   #handleClose(reason: string, description?: unknown): void {
     const wasConnected = this.connected
+    if (HAS_DEBUG) debug!('closed: %s', reason)
     this.connected = false
     this.#isConnectSent = false
     this.id = undefined

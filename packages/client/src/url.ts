@@ -1,11 +1,10 @@
 // A URL as the client takes it: absolute, without protocol, or relative to the page.
 
 export interface ServerUrl {
+  /** The absolute form of what was given. */
   source: string
   /** `protocol://host:port`: what a Manager is cached under. */
   id: string
-  href: string
-  protocol: string
   host: string
   port: string
   path: string
@@ -16,39 +15,26 @@ export interface ServerUrl {
 interface PageLocation {
   protocol: string
   host: string
-  hostname: string
 }
 
 export function parseUrl(
   uri: string | undefined,
   location: PageLocation | undefined = (globalThis as { location?: PageLocation }).location,
 ): ServerUrl {
-  const source = uri ?? `${location?.protocol}//${location?.hostname ?? location?.host}`
-  let absolute = uri ?? `${location?.protocol}//${location?.host}`
-  if (absolute.startsWith('//')) absolute = (location?.protocol ?? 'https:') + absolute
-  else if (absolute.startsWith('/')) absolute = `${location?.protocol}//${location?.host}${absolute}`
-  else if (!/^[a-z][a-z\d+.-]*:\/\//i.test(absolute)) absolute = `${location?.protocol ?? 'https:'}//${absolute}`
-  const [, scheme, authority, path, query] = /^([a-z\d+.-]+):\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?/i.exec(absolute) ?? []
-  const protocol = (scheme ?? 'https').toLowerCase()
-  const [, hostname = '', explicitPort] = /^(?:[^@]*@)?(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(authority ?? '') ?? []
-  const secure = protocol === 'https' || protocol === 'wss'
+  const protocol = location?.protocol ?? 'https:'
+  let source = uri ?? '//' + location?.host
+  if (/^\/(?!\/)/.test(source)) source = '//' + location?.host + source
+  if (!/^[a-z][a-z\d+.-]*:\/\//i.test(source)) source = protocol + source.replace(/^(?!\/\/)/, '//')
+  const [, scheme = '', host = '', explicitPort, path, query = ''] =
+    /^(.*?):\/\/(?:[^@/?#]*@)?(\[[^\]]*\]|[^:/?#]*)(?::(\d+))?([^?#]*)(?:\?([^#]*))?/.exec(source) ?? []
+  const secure = /^(http|ws)s$/i.test(scheme)
   const port = explicitPort ?? (secure ? '443' : '80')
-  return {
-    source,
-    id: `${protocol}://${hostname}:${port}`,
-    href: `${protocol}://${hostname}${explicitPort === undefined ? '' : `:${explicitPort}`}`,
-    protocol,
-    host: hostname,
-    port,
-    path: path || '/',
-    query: query ?? '',
-    secure,
-  }
+  return { source, id: `${scheme.toLowerCase()}://${host}:${port}`, host, port, path: path || '/', query, secure }
 }
 
 export function encodeQuery(query: { [key: string]: any }): string {
   return Object.entries(query)
-    .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`)
+    .map((pair) => pair.map(encodeURIComponent as (value: unknown) => string).join('='))
     .join('&')
 }
 

@@ -92,19 +92,19 @@ describe('negotiation', () => {
     const client = connect(other.url, { transports, protocolVersion: 3 })
     const [error] = await next(client, 'connect_error')
 
-    expect(error.history).toHaveLength(1)
-    expect(error).toMatchObject({ code: 'TW_ERR_INCOMPATIBLE', history: [{ transport: 'polling', revision: 3, status: 400 }] })
+    expect(error.attempts).toHaveLength(1)
+    expect(error).toMatchObject({ code: 'TW_ERR_INCOMPATIBLE', attempts: [{ transport: 'polling', revision: 3, status: 400 }] })
   })
 
   it('[CLI-6] says why it cannot connect, what it tried and what to do', async () => {
     const gone = await start('tidewire')
     await gone.close()
     const [unreachable] = await next(connect(gone.url), 'connect_error')
-    expect(unreachable).toMatchObject({ code: 'TW_ERR_UNREACHABLE', hint: expect.stringContaining('check the URL'), history: [{ transport: 'polling', revision: 4 }] })
+    expect(unreachable).toMatchObject({ code: 'TW_ERR_UNREACHABLE', help: expect.stringContaining('check the URL'), attempts: [{ transport: 'polling', revision: 4 }] })
     const refusing = await serve('tidewire', { allowRequest: (_req: unknown, fn: (error: string, ok: boolean) => void) => fn('not you', false) })
     for (const transports of [['polling'], ['websocket']]) {
       const [refused] = await next(connect(refusing.url, { transports }), 'connect_error')
-      expect(refused).toMatchObject({ code: 'TW_ERR_REFUSED', history: [expect.objectContaining({ status: 403 })] })
+      expect(refused).toMatchObject({ code: 'TW_ERR_REFUSED', attempts: [expect.objectContaining({ status: 403 })] })
     }
     const silent = createServer(() => {})
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))

@@ -1,25 +1,26 @@
 // One Engine.IO session seen from the client: chooses and changes transports, finds out the server's revision, keeps the heartbeat, holds
 // what cannot be written yet. In: packets of a transport. Out: messages to the Manager. Dead after `close`.
 import type { EnginePacket } from '@tidewire/protocol'
+import { scope } from '../debug.ts'
 import { Emitter } from '../emitter.ts'
+import { HAS_DEBUG } from '../features.ts'
 import type { EngineClientOptions } from '../options.ts'
+import { startTimer, stopTimer } from '../timers.ts'
+import type { Timer } from '../timers.ts'
 import { Polling } from '../transports/polling.ts'
-import type { Transport, TransportConstructor, TransportContext, TransportHandler } from '../transports/transport.ts'
-import { TransportError } from '../transports/transport.ts'
+import type { Transport, TransportConstructor } from '../transports/transport.ts'
+import { TransportError } from '../transports/transport-error.ts'
+import { isTooLarge, messageSize } from '../transports/message-size.ts'
 import { WebSocketTransport } from '../transports/websocket.ts'
 import type { ServerUrl } from '../url.ts'
 import { decodeQuery } from '../url.ts'
-import {
-  GRACE_MS,
-  forgetRevision,
-  isRevisionRefused,
-  isTransportRefused,
-  isUnaskedConnect,
-  recallRevision,
-  rememberRevision,
-} from './negotiation.ts'
+import { GRACE_MS, isRevisionRefused, isUnaskedConnect, verdicts } from './negotiation.ts'
 import type { Revision } from './negotiation.ts'
+import { WATCH_MS, listenToPage } from './page.ts'
 
+const debug = HAS_DEBUG ? scope('engine.io-client:socket') : undefined
+
+/** One try to open a session, and what came back. */
 export interface Attempt {
   transport: string
   revision: Revision
@@ -28,8 +29,8 @@ export interface Attempt {
 }
 
 const BUILT_IN: { [name: string]: TransportConstructor } = { polling: Polling, websocket: WebSocketTransport }
-
 export class EngineClient extends Emitter {
+  /** compat: whether the last connection used WebSocket, for `rememberUpgrade`. */
   static priorWebsocketSuccess = false
   id: string | undefined
   readyState: 'opening' | 'open' | 'closing' | 'closed' = 'opening'
@@ -38,79 +39,96 @@ export class EngineClient extends Emitter {
   writeBuffer: EnginePacket[] = []
   binaryType = 'arraybuffer'
   readonly attempts: Attempt[] = []
+  /** Bytes of the largest message that the server takes, if it has said so. */
+  _maxPayload: number | undefined
   readonly #url: ServerUrl
   readonly #options: EngineClientOptions
   readonly #transports: { name: string; create: TransportConstructor }[]
+  readonly #memoryKey: string
+  readonly #ignorePage: () => void
+  #isRemembered = false
   #isCertain: boolean
   #isAnnounced = false
   #upgrades: string[] = []
-  #pingInterval = 25_000
-  #pingTimeout = 20_000
-  #maxPayload: number | undefined
-  #heartbeat: ReturnType<typeof setTimeout> | undefined
-  #grace: ReturnType<typeof setTimeout> | undefined
+  #pingInterval = 0
+  #pingTimeout = 0
+  #deadline = Infinity
+  #watchTimer: Timer | undefined
+  #pingTimer: Timer | undefined
+  #grace: Timer | undefined
   #early: EnginePacket[] = []
   #probe: Transport | undefined
   #isUpgrading = false
   #isFlushScheduled = false
   #inFlight = 0
-  #mustCloseWhenDrained = false
-  readonly #unload = (): void => this.#end('transport close')
-  /** The network is gone: no need to wait for the heartbeat. */
-  readonly #offline = (): void => this.#end('transport close', { description: 'network connection lost' })
 
   constructor(url: ServerUrl, options: EngineClientOptions) {
     super()
     this.#url = url
     this.#options = { ...options, query: { ...(options.query ?? decodeQuery(url.query)) } }
-    const wanted = options.transports ?? ['polling', 'websocket']
-    this.#transports = wanted
-      .map((one) => (typeof one === 'string' ? { name: one, create: BUILT_IN[one]! } : { name: one.prototype?.name ?? one.name, create: one }))
-      .filter(({ create }) => create !== undefined)
-    if (options.rememberUpgrade && EngineClient.priorWebsocketSuccess) {
-      this.#transports.sort((a, b) => Number(b.name === 'websocket') - Number(a.name === 'websocket'))
-    }
+    this.#memoryKey = `tidewire:${url.id}`
+    this.#transports = (options.transports ?? Object.keys(BUILT_IN))
+      .map((one) => (typeof one === 'string' ? { name: one, create: BUILT_IN[one]! } : { name: one.prototype.name ?? one.name, create: one }))
+      .filter(({ create }) => create)
+    const remembered = this.#memory('getItem')
+    const first = this.#transports.findIndex(({ name }) => name === remembered)
+    this.#isRemembered = first > 0
+    if (first > 0) this.#transports.unshift(...this.#transports.splice(first, 1))
     const pinned = options.protocolVersion
-    const known = pinned === undefined || pinned === 'auto' ? recallRevision(url.id) : pinned
-    this.revision = known ?? 4
     this.#isCertain = pinned === 3 || pinned === 4
-    this.#listen('addEventListener')
-    setTimeout(() => this.#openNext())
+    this.revision = this.#isCertain ? (pinned as Revision) : (verdicts.get(url.id) ?? 4)
+    this.#ignorePage = listenToPage(options, this, (reason, description) => this.#end(reason, description))
+    this.#openNext()
   }
 
-  /** Events of the page, where there is one. */
-  #listen(method: 'addEventListener' | 'removeEventListener'): void {
-    const page = globalThis as any
-    if (typeof page[method] !== 'function') return
-    page[method]('offline', this.#offline)
-    if (this.#options.closeOnBeforeunload) page[method]('beforeunload', this.#unload)
+  /** The transport that the last connection to this origin ended up with, in the application's storage or for `rememberUpgrade`. */
+  #memory(method: 'getItem' | 'setItem' | 'removeItem', value?: string): string | null | undefined {
+    const { rememberUpgrade, transportStorage } = this.#options
+    if (method !== 'getItem') EngineClient.priorWebsocketSuccess = value === 'websocket'
+    try {
+      // Storage may be full or forbidden.
+      if (transportStorage) return transportStorage[method](this.#memoryKey, value!) as string | null
+    } catch {}
+    return rememberUpgrade && EngineClient.priorWebsocketSuccess ? 'websocket' : undefined
   }
 
   // ---- opening
 
   #openNext(): void {
-    if (this.readyState !== 'opening') return
-    const next = this.#transports[0]
-    if (next === undefined) return this.#end('transport error', new TransportError('No transports available'))
-    this.transport = this.#create(next, undefined)
-    this.transport.open()
+    const [next] = this.#transports
+    const transport = next && this.#create(next)
+    if (transport) this.transport = transport
+    // The Manager has not subscribed yet.
+    queueMicrotask(() => {
+      if (!transport) this.#end('transport error', new TransportError('No transports available'))
+      else if (this.readyState === 'opening' && transport === this.transport) {
+        if (HAS_DEBUG) debug!('opening transport %s for revision %s', transport.name, this.revision)
+        transport.open()
+      }
+    })
   }
 
-  #create({ name, create }: { name: string; create: TransportConstructor }, sid: string | undefined): Transport {
-    const options = { ...this.#options, ...this.#options.transportOptions?.[name] }
-    const context: TransportContext = { url: this.#url, options, revision: this.revision, sid, maxPayload: this.#maxPayload }
-    const transport = new create(context, IGNORE)
-    transport.handler = {
-      handlePacket: (packet) => this.#handlePacket(transport, packet),
-      handleDrain: () => this.#handleDrain(transport),
-      handleClose: (error) => this.#handleTransportClose(transport, error),
-    }
+  #create({ name, create }: { name: string; create: TransportConstructor }): Transport {
+    const transport: Transport = new create(
+      {
+        url: this.#url,
+        options: { ...this.#options, ...this.#options.transportOptions?.[name] },
+        revision: this.revision,
+        sid: this.id,
+        maxPayload: this._maxPayload,
+      },
+      {
+        handlePacket: (packet) => this.#handlePacket(transport, packet),
+        handleDrain: () => this.#handleDrain(transport),
+        handleClose: (error) => this.#handleTransportClose(transport, error),
+      },
+    )
     return transport
   }
 
   #handleTransportClose(transport: Transport, error?: TransportError): void {
     if (transport === this.#probe) return this.#failProbe(error)
-    if (transport !== this.transport) return
+    if (transport !== this.transport || this.readyState === 'closed') return
     if (this.readyState === 'opening' && this.id === undefined) return this.#handleRefusal(error)
     this.#end(error === undefined ? 'transport close' : 'transport error', error)
   }
@@ -118,78 +136,83 @@ export class EngineClient extends Emitter {
   /** The decision table of refusals: another revision, another transport, or the end. */
   #handleRefusal(error: TransportError | undefined): void {
     const { status: seen, responseText } = (error?.context ?? {}) as { status?: number; responseText?: string }
-    const status = seen ?? (typeof error?.description === 'number' && error.description > 0 ? error.description : undefined)
+    const description = error?.description
+    const status = seen ?? (typeof description === 'number' && description > 0 ? description : undefined)
     this.attempts.push({
       transport: this.transport.name,
       revision: this.revision,
       error: responseText || error?.message || 'closed',
       ...(status === undefined ? {} : { status }),
     })
-    if (!this.#isCertain && this.revision === 4 && isRevisionRefused(status, responseText)) {
-      this.revision = 3
-      return this.#openNext()
-    }
-    if (!this.#isCertain && recallRevision(this.#url.id) !== undefined) {
+    if (HAS_DEBUG) debug!('refused: %j', this.attempts.at(-1))
+    if (!this.#isCertain) {
+      if (this.revision === 4 && isRevisionRefused(status, responseText)) {
+        this.revision = 3
+        return this.#openNext()
+      }
       // What was known of this URL may be out of date: the server was replaced.
-      forgetRevision(this.#url.id)
-      if (this.revision === 3 && status === 400) {
+      if (verdicts.delete(this.#url.id) && this.revision === 3 && status === 400) {
         this.revision = 4
         return this.#openNext()
       }
     }
-    const mayTryNext = this.#options.tryAllTransports === true || isTransportRefused(status, responseText)
-    if (mayTryNext && this.#transports.length > 1) {
+    // What worked in another network need not work in this one.
+    const isForgotten = this.#isRemembered
+    this.#isRemembered = false
+    if ((isForgotten || this.#options.tryAllTransports) && this.#transports.length > 1) {
+      if (isForgotten) this.#memory('removeItem')
       this.#transports.shift()
-      this.revision = this.#isCertain ? this.revision : 4
+      if (!this.#isCertain) this.revision = 4
       return this.#openNext()
     }
     this.#end('transport error', error)
   }
 
   #handleHandshake(packet: EnginePacket): void {
-    const open = JSON.parse(String(packet.data)) as {
+    const open = JSON.parse(packet.data as string) as {
       sid: string
       upgrades?: string[]
-      pingInterval: number
-      pingTimeout: number
+      pingInterval?: number
+      pingTimeout?: number
       maxPayload?: number
     }
     const { transport } = this
     this.id = transport.sid = open.sid
     this.#upgrades = open.upgrades ?? []
-    this.#pingInterval = open.pingInterval
-    this.#pingTimeout = open.pingTimeout
-    this.#maxPayload = open.maxPayload
+    this.#pingInterval = open.pingInterval ?? 25_000
+    this.#pingTimeout = open.pingTimeout ?? 20_000
+    this._maxPayload = open.maxPayload
     this.revision = transport.revision
     this.emitReserved('packet', packet)
     this.emitReserved('handshake', open)
-    const isPolling = transport.name === 'polling'
     // Polling bodies tell the revision by their form; so does the answer to a question for 3; and only revision 4 has maxPayload.
-    if (isPolling || this.revision === 3 || this.#isCertain || open.maxPayload !== undefined || recallRevision(this.#url.id) === 4) {
-      return this.#announce()
-    }
-    this.#grace = setTimeout(() => this.#announce(), GRACE_MS)
+    if (
+      !this.#isCertain &&
+      transport.name !== 'polling' &&
+      this.revision === 4 &&
+      open.maxPayload === undefined &&
+      verdicts.get(this.#url.id) !== 4
+    ) {
+      this.#grace = startTimer(this.#options, () => this.#announce(), GRACE_MS)
+    } else this.#announce()
   }
 
   #announce(): void {
-    clearTimeout(this.#grace)
+    stopTimer(this.#options, this.#grace)
     this.#grace = undefined
-    if (this.#isAnnounced || this.readyState !== 'opening') return
+    if (this.readyState !== 'opening') return
     this.#isAnnounced = true
     this.readyState = 'open'
-    rememberRevision(this.#url.id, this.revision)
-    EngineClient.priorWebsocketSuccess = this.transport.name === 'websocket'
+    if (HAS_DEBUG) debug!('session %s is open, revision %s', this.id, this.revision)
+    verdicts.set(this.#url.id, this.revision)
+    if (this.transport.name === 'websocket') this.#memory('setItem', 'websocket')
+    else EngineClient.priorWebsocketSuccess = false
     this.#keepAlive()
+    this._watch()
     this.emitReserved('open')
     for (const packet of this.#early.splice(0)) this.#handlePacket(this.transport, packet)
     this.#scheduleFlush()
-    if (this.readyState === 'open' && this.#options.upgrade !== false) this.#startUpgrade()
-  }
-
-  #becomeRevision3(): void {
-    this.revision = this.transport.revision = 3
-    rememberRevision(this.#url.id, 3)
-    this.#keepAlive()
+    this.#startUpgrade()
   }
 
   // ---- in
@@ -197,57 +220,67 @@ export class EngineClient extends Emitter {
   #handlePacket(transport: Transport, packet: EnginePacket): void {
     if (transport === this.#probe) return this.#handleProbeAnswer(packet)
     if (transport !== this.transport || this.readyState === 'closed') return
-    if (packet.type === 'open') return this.#handleHandshake(packet)
-    if (this.#grace !== undefined || (this.readyState === 'opening' && this.id !== undefined)) {
-      if (this.#grace !== undefined && packet.type === 'message' && isUnaskedConnect(packet.data)) {
-        this.#early.push(packet)
-        this.revision = this.transport.revision = 3
-        return this.#announce()
-      }
+    const { type, data } = packet
+    if (type === 'open') return this.#handleHandshake(packet)
+    if (!this.#isAnnounced) {
       this.#early.push(packet)
+      if (this.#grace !== undefined && type === 'message' && isUnaskedConnect(data)) {
+        this.revision = transport.revision = 3
+        this.#announce()
+      }
       return
     }
     this.emitReserved('packet', packet)
     this.emitReserved('heartbeat')
-    switch (packet.type) {
-      case 'ping':
-        this.#keepAlive()
-        this.#push({ type: 'pong' })
-        this.emitReserved('ping')
-        this.emitReserved('pong')
-        return
-      case 'pong':
-        if (this.revision === 3) this.#keepAlive()
-        this.emitReserved('pong')
-        return
-      case 'message':
-        // A server that took its time (a slow middleware) turns out to be one of revision 3 after all.
-        if (this.revision === 4 && !this.#isCertain && packet.data === '0' && transport.name === 'websocket') this.#becomeRevision3()
-        if (this.revision === 3) this.#keepAlive()
-        this.emitReserved('data', packet.data ?? '')
-        this.emitReserved('message', packet.data ?? '')
+    if (type === 'message') {
+      // A server that took its time (a slow middleware) turns out to be one of revision 3 after all.
+      if (this.revision === 4 && !this.#isCertain && data === '0' && transport.name === 'websocket') {
+        this.revision = transport.revision = 3
+        verdicts.set(this.#url.id, 3)
+      }
+      if (this.revision === 3) this.#keepAlive()
+      this.emitReserved('data', data ?? '')
+      this.emitReserved('message', data ?? '')
+    } else if (type === 'ping') {
+      this.#keepAlive()
+      this.#push({ type: 'pong' })
+      this.emitReserved('ping')
+      this.emitReserved('pong')
+    } else if (type === 'pong') {
+      if (this.revision === 3) this.#keepAlive()
+      this.emitReserved('pong')
     }
   }
 
-  // ---- heartbeat
+  // ---- heartbeat: a deadline that each sign of life moves, and a timer that looks at it
 
   #keepAlive(): void {
-    clearTimeout(this.#heartbeat)
-    if (this.revision === 4) {
-      this.#heartbeat = setTimeout(() => this.#end('ping timeout'), this.#pingInterval + this.#pingTimeout)
-    } else {
-      this.#heartbeat = setTimeout(() => {
+    this.#deadline = Date.now() + this.#pingInterval + this.#pingTimeout
+    if (this.revision === 4) return
+    stopTimer(this.#options, this.#pingTimer)
+    this.#pingTimer = startTimer(
+      this.#options,
+      () => {
         this.#push({ type: 'ping' })
         this.emitReserved('ping')
-        this.#heartbeat = setTimeout(() => this.#end('ping timeout'), this.#pingTimeout)
-        this.#unref()
-      }, this.#pingInterval)
-    }
-    this.#unref()
+      },
+      this.#pingInterval,
+    )
   }
 
-  #unref(): void {
-    if (this.#options.autoUnref) (this.#heartbeat as { unref?: () => void }).unref?.()
+  /** Ends a dead session at once; a timer that slept with its computer or its page would come too late. */
+  _watch(): void {
+    stopTimer(this.#options, this.#watchTimer)
+    const left = this.#deadline - Date.now()
+    if (left <= 0) this.#end('ping timeout')
+    else if (this.#isAnnounced) this.#watchTimer = startTimer(this.#options, () => this._watch(), Math.min(left, WATCH_MS))
+  }
+
+  /** compat: whether the server's heartbeat is overdue; if so the session is about to end. */
+  _hasPingExpired(): boolean {
+    const isExpired = this.#deadline < Date.now()
+    if (isExpired) queueMicrotask(() => this._watch())
+    return isExpired
   }
 
   // ---- out
@@ -258,6 +291,7 @@ export class EngineClient extends Emitter {
     return this
   }
 
+  /** The same as `send`. */
   write(data: string | Uint8Array): this {
     return this.send(data)
   }
@@ -284,137 +318,118 @@ export class EngineClient extends Emitter {
 
   #flush(): void {
     const { transport, writeBuffer } = this
-    if (this.readyState === 'closed' || this.id === undefined || this.#isUpgrading || this.#inFlight > 0) return
-    if (!transport.writable || writeBuffer.length === 0 || this.#grace !== undefined) return
-    const packets = this.#fitting()
+    if (this.readyState === 'closed' || !this.#isAnnounced || this.#isUpgrading || this.#inFlight > 0) return
+    if (!transport.writable || writeBuffer.length === 0) return
+    const packets = writeBuffer.slice(0, this.#fitting())
     this.#inFlight = packets.length
+    if (HAS_DEBUG) debug!('flushing %s packets', packets.length)
     transport.send(packets)
     this.emitReserved('flush')
   }
 
-  /** What fits into one POST of the server's limit: one packet at least. */
-  #fitting(): EnginePacket[] {
-    const limit = this.#maxPayload
-    if (limit === undefined || this.transport.name !== 'polling' || this.writeBuffer.length < 2) return this.writeBuffer.slice()
-    let bytes = 1
-    for (let i = 0; i < this.writeBuffer.length; i++) {
-      const { data } = this.writeBuffer[i]!
-      if (data !== undefined) bytes += typeof data === 'string' ? byteLength(data) : Math.ceil(data.length * 1.33)
-      if (i > 0 && bytes > limit) return this.writeBuffer.slice(0, i)
-      bytes += 2
-    }
-    return this.writeBuffer.slice()
+  /** How many packets fit into one POST of the server's limit: one at least. */
+  #fitting(): number | undefined {
+    const limit = this._maxPayload
+    if (limit === undefined || this.transport.name !== 'polling') return undefined
+    // Packets are joined by separators: one less than there are packets.
+    let bytes = -1
+    const count = this.writeBuffer.findIndex(({ data = '' }, index) => {
+      bytes += messageSize(data, true) + 1
+      return index > 0 && bytes > limit
+    })
+    return count < 0 ? undefined : count
+  }
+
+  /** Whether a message is above what the server takes in one. */
+  _isTooLarge(data: string | Uint8Array): boolean {
+    return isTooLarge(data, this.transport.name === 'polling', this._maxPayload)
   }
 
   #handleDrain(transport: Transport): void {
-    if (transport === this.#probe) return void transport.send([{ type: 'ping', data: 'probe' }])
-    if (transport !== this.transport) return
+    if (transport === this.#probe) {
+      if (!this.#isProbing) transport.send([{ type: 'ping', data: 'probe' }])
+      this.#isProbing = true
+    }
+    if (transport !== this.transport || this.readyState === 'closed') return
     this.writeBuffer.splice(0, this.#inFlight)
     this.#inFlight = 0
     if (this.writeBuffer.length > 0) return this.#scheduleFlush()
     this.emitReserved('drain')
-    if (this.#mustCloseWhenDrained && !this.#isUpgrading) this.#closeNow()
+    this.#closeWhenDrained()
   }
 
   // ---- upgrade
 
+  #isProbing = false
+
   #startUpgrade(): void {
-    if (this.transport.name !== 'polling' || !this.#upgrades.includes('websocket')) return
     const wanted = this.#transports.find(({ name }) => name === 'websocket')
-    if (wanted === undefined) return
-    const probe = this.#create(wanted, this.id)
-    probe.handler.handleDrain = once(() => this.#handleDrain(probe))
-    this.#probe = probe
-    probe.open()
+    if (this.readyState !== 'open' || this.#options.upgrade === false || this.transport.name !== 'polling') return
+    if (wanted === undefined || !this.#upgrades.includes('websocket')) return
+    this.#probe = this.#create(wanted)
+    this.#probe.open()
   }
 
-  #handleProbeAnswer(packet: EnginePacket): void {
+  #handleProbeAnswer({ type, data }: EnginePacket): void {
     const probe = this.#probe!
-    if (packet.type !== 'pong' || packet.data !== 'probe') return this.#failProbe(undefined)
+    if (type !== 'pong' || data !== 'probe') return this.#failProbe(undefined)
     this.#isUpgrading = true
     this.emitReserved('upgrading', probe)
     this.transport.pause(() => {
+      // The probe may have died meanwhile; then the paused transport is of no use either.
       if (this.readyState === 'closed') return
-      const former = this.transport
-      former.handler = IGNORE
       this.#inFlight = 0
       this.#probe = undefined
       this.transport = probe
-      probe.handler = {
-        handlePacket: (later) => this.#handlePacket(probe, later),
-        handleDrain: () => this.#handleDrain(probe),
-        handleClose: (error) => this.#handleTransportClose(probe, error),
-      }
       probe.send([{ type: 'upgrade' }])
       this.#isUpgrading = false
-      EngineClient.priorWebsocketSuccess = true
+      this.#memory('setItem', 'websocket')
+      if (HAS_DEBUG) debug!('upgraded to %s', probe.name)
       this.emitReserved('upgrade', probe)
-      if (this.#mustCloseWhenDrained && this.writeBuffer.length === 0) this.#closeNow()
+      this.#closeWhenDrained()
     })
   }
 
   #failProbe(error: TransportError | undefined): void {
-    const probe = this.#probe
+    const probe = this.#probe!
     this.#probe = undefined
-    probe?.close()
-    const failure = new Error(error === undefined ? 'probe error' : `probe error: Error: ${error.message}`, { cause: error })
-    this.emitReserved('upgradeError', Object.assign(failure, { transport: probe?.name }))
+    probe.close()
+    const failure = new Error(error ? `probe error: Error: ${error.message}` : 'probe error', { cause: error })
+    if (HAS_DEBUG) debug!('%s', failure.message)
+    this.emitReserved('upgradeError', Object.assign(failure, { transport: probe.name }))
   }
 
   // ---- close
 
   /** Closes the session once everything is written. */
   close(): this {
-    if (this.readyState === 'opening') {
-      this.#end('forced close')
-      return this
+    if (this.readyState === 'opening') this.#end('forced close')
+    else if (this.readyState === 'open') {
+      this.readyState = 'closing'
+      this.#closeWhenDrained()
     }
-    if (this.readyState !== 'open') return this
-    this.readyState = 'closing'
-    this.#mustCloseWhenDrained = true
-    if (this.writeBuffer.length === 0 && !this.#isUpgrading) this.#closeNow()
     return this
   }
 
-  #closeNow(): void {
-    this.#end('forced close')
+  #closeWhenDrained(): void {
+    if (this.readyState === 'closing' && this.writeBuffer.length === 0 && !this.#isUpgrading) this.#end('forced close')
   }
 
   #end(reason: string, description?: unknown): void {
     if (this.readyState === 'closed') return
-    const wasOpen = this.#isAnnounced
     this.readyState = 'closed'
-    clearTimeout(this.#heartbeat)
-    clearTimeout(this.#grace)
-    this.#listen('removeEventListener')
+    this.#deadline = Infinity
+    if (HAS_DEBUG) debug!('closed: %s', reason)
+    for (const timer of [this.#watchTimer, this.#pingTimer, this.#grace]) stopTimer(this.#options, timer)
+    this.#ignorePage()
     this.#probe?.close()
     this.#probe = undefined
-    if (this.transport !== undefined) {
-      this.transport.handler = IGNORE
-      this.transport.close()
+    this.transport?.close()
+    if (!this.#isAnnounced && reason !== 'forced close') {
+      EngineClient.priorWebsocketSuccess = false
+      this.emitReserved('error', description ?? new Error(reason))
     }
-    if (!wasOpen && reason !== 'forced close') this.emitReserved('error', description ?? new Error(reason))
     this.emitReserved('close', reason, description)
     this.writeBuffer = []
   }
-}
-
-const IGNORE: TransportHandler = { handlePacket() {}, handleDrain() {}, handleClose() {} }
-
-function once(callback: () => void): () => void {
-  let isCalled = false
-  return () => {
-    if (isCalled) return
-    isCalled = true
-    callback()
-  }
-}
-
-function byteLength(text: string): number {
-  let bytes = text.length
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code > 0x7f) bytes += code > 0x7ff && (code < 0xd800 || code > 0xdfff) ? 2 : 1
-  }
-  return bytes
 }

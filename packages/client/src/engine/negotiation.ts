@@ -36,18 +36,5 @@ export function isRevisionRefused(status: unknown, text: unknown): boolean {
   return status === 400 && /"code"\s*:\s*5\b|unsupported (protocol )?version/i.test(String(text))
 }
 
-/** A refusal that says: not over this transport. */
-export function isTransportRefused(status: unknown, text: unknown): boolean {
-  return status === 400 && typeof text === 'string' && /"code"\s*:\s*0\b|invalid transport/i.test(text)
-}
-
-const verdicts = new Map<string, Revision>()
-
 /** What is known of a URL from an earlier connection. */
-export const recallRevision = (url: string): Revision | undefined => verdicts.get(url)
-export const rememberRevision = (url: string, revision: Revision): void => {
-  verdicts.set(url, revision)
-}
-export const forgetRevision = (url: string): void => {
-  verdicts.delete(url)
-}
+export const verdicts: Map<string, Revision> = new Map()

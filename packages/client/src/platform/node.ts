@@ -1,12 +1,13 @@
 // Node: polling over node:http with kept-alive connections, WebSocket by our own framing on an HTTP upgrade, so that agents, TLS options
 // and headers work, and on every supported Node.
-import { FrameDecoder, OPCODE, acceptKey, encodeCloseFrame, encodeFrame } from '@tidewire/protocol'
+import { FrameDecoder, OPCODE, SocketPacketDecoder, acceptKey, encodeCloseFrame, encodeFrame, encodeSocketPacket } from '@tidewire/protocol'
 import { randomBytes } from 'node:crypto'
 import * as http from 'node:http'
 import * as https from 'node:https'
 import type { Socket } from 'node:net'
+import { EngineClient } from '../engine/engine-client.ts'
 import type { EngineClientOptions } from '../options.ts'
-import type { Platform } from './platform.ts'
+import type { NetworkPlatform } from './platform.ts'
 
 const TLS_OPTIONS = ['pfx', 'key', 'passphrase', 'cert', 'ca', 'ciphers', 'rejectUnauthorized'] as const
 /** What is read of an answer that refuses a WebSocket. */
@@ -42,7 +43,26 @@ function keepCookies(options: EngineClientOptions, setCookie: string[] | undefin
   }
 }
 
-export const nodePlatform: Platform = {
+export const nodePlatform: NetworkPlatform = {
+  Engine: EngineClient,
+  createCodec(revision) {
+    const decoder = new SocketPacketDecoder({ revision })
+    return {
+      encode: (packet) => encodeSocketPacket(packet, { revision, maxAttachments: 10 }),
+      add: (chunk) => decoder.add(chunk),
+      destroy: () => decoder.destroy(),
+    }
+  },
+  help: {
+    TW_ERR_UNREACHABLE: 'No answer: check the URL, that the server runs, and what stands between (firewall, proxy, TLS certificate)',
+    TW_ERR_REFUSED:
+      "The server refused: check the path option, the allowed origins and the server's allowRequest; what it said is in `attempts`",
+    TW_ERR_INCOMPATIBLE:
+      'The server answers, but in no version of the protocol that this client speaks (Engine.IO 3 and 4): check that it is a Socket.IO server, and that neither its allowEIO3 nor the protocolVersion option keeps them apart',
+    TW_ERR_TIMEOUT:
+      'The server did not complete the handshake in time: raise the timeout option, or look for a proxy that holds answers or WebSocket upgrades back',
+  },
+
   request(method, url, body, options, done) {
     const { isSecure, settings } = requestOptions(url, options)
     const headers: http.OutgoingHttpHeaders = { Accept: '*/*', ...options.extraHeaders }

@@ -1,22 +1,24 @@
 // Long-polling: one GET outstanding, one POST at a time. In: bodies, whose first bytes tell the server's revision. Out: packets.
 import { engineV3, engineV4 } from '@tidewire/protocol'
 import type { EnginePacket, PayloadReader } from '@tidewire/protocol'
+import { scope } from '../debug.ts'
 import { revisionOfBody } from '../engine/negotiation.ts'
 import type { Revision } from '../engine/negotiation.ts'
+import { HAS_DEBUG } from '../features.ts'
 import { platform } from '../platform/platform.ts'
-import type { HttpAnswer, HttpRequest } from '../platform/platform.ts'
-import { TransportError, requestUrl } from './transport.ts'
+import type { HttpRequest } from '../platform/platform.ts'
+import { requestUrl } from './request-url.ts'
+import { TransportError } from './transport-error.ts'
 import type { Transport, TransportContext, TransportHandler } from './transport.ts'
 
+const debug = HAS_DEBUG ? scope('engine.io-client:polling') : undefined
 const NON_ASCII = /[^\0-\x7f]/
 
 export class Polling implements Transport {
-  readonly name = 'polling'
   writable = false
   handler: TransportHandler
   revision: Revision
   sid: string | undefined
-  maxPayload: number | undefined
   readonly #context: TransportContext
   #get: HttpRequest | undefined
   #post: HttpRequest | undefined
@@ -30,40 +32,40 @@ export class Polling implements Transport {
     this.sid = context.sid
   }
 
-  open(): void {
-    this.#poll()
+  get name(): string {
+    return 'polling'
   }
 
-  #request(method: 'GET' | 'POST', body: string | Uint8Array | undefined, done: (answer: HttpAnswer) => void): HttpRequest {
-    const { options } = this.#context
-    const extra: { [key: string]: any } = {}
-    if (options.timestampRequests !== false) extra[options.timestampParam ?? 't'] = cacheBuster()
-    if (options.forceBase64) extra['b64'] = 1
-    const url = requestUrl({ ...this.#context, sid: this.sid }, ['http', 'https'], 'polling', extra)
-    return platform().request(method, url, body, options, (error, answer) => {
+  open(): void {
+    this.#get = this.#request('GET', undefined, (body) => {
+      this.#get = undefined
+      this.#read(body)
       if (this.#isClosed) return
+      if (this.#whenPaused === undefined) this.open()
+      else this.#checkPaused()
+    })
+  }
+
+  #url(): string {
+    const { url, options } = this.#context
+    return requestUrl(url, options, this.revision, 'polling', this.sid)
+  }
+
+  #request(method: 'GET' | 'POST', body: string | Uint8Array | undefined, done: (body: Uint8Array | string) => void): HttpRequest {
+    const { options } = this.#context
+    if (HAS_DEBUG) debug!('%s', method)
+    return platform().request(method, this.#url(), body, options, (error, answer) => {
+      if (this.#isClosed) return
+      if (error === undefined && answer!.status >= 200 && answer!.status < 300) return done(answer!.body)
       const what = method === 'GET' ? 'xhr poll error' : 'xhr post error'
       if (error !== undefined) return this.#fail(new TransportError(what, 0, error))
-      if (answer!.status !== 200 && answer!.status !== 204 && answer!.status !== 1223) {
-        // A server that refuses a POST still has the session: it is told that this is the end.
-        if (method === 'POST') this.close()
-        return this.#fail(new TransportError(what, answer!.status, { status: answer!.status, responseText: textOf(answer!.body) }))
-      }
-      done(answer!)
+      // A server that refuses a POST still has the session: it is told that this is the end.
+      if (method === 'POST') this.close()
+      this.#fail(new TransportError(what, answer!.status, { status: answer!.status, responseText: textOf(answer!.body) }))
     })
   }
 
   // ---- in
-
-  #poll(): void {
-    this.#get = this.#request('GET', undefined, ({ body }) => {
-      this.#get = undefined
-      this.#read(body)
-      if (this.#isClosed) return
-      if (this.#whenPaused !== undefined) this.#checkPaused()
-      else this.#poll()
-    })
-  }
 
   #read(body: Uint8Array | string): void {
     try {
@@ -76,24 +78,21 @@ export class Polling implements Transport {
       }
       const reader = this.#readerOf(body)
       for (let packet = reader.next(); packet !== undefined && !this.#isClosed; packet = reader.next()) {
-        if (packet.type === 'open') this.#handleOpen(packet)
-        else if (packet.type === 'close') return this.#end()
-        else if (packet.type !== 'noop') this.handler.handlePacket(packet)
+        if (packet.type === 'open') this.writable = true
+        if (packet.type === 'close') {
+          this.#isClosed = true
+          return this.handler.handleClose()
+        }
+        if (packet.type !== 'noop') this.handler.handlePacket(packet)
       }
     } catch (error) {
       this.#fail(new TransportError('server error', 'parser error', error))
     }
   }
 
-  #handleOpen(packet: EnginePacket): void {
-    this.writable = true
-    this.handler.handlePacket(packet)
-  }
-
   #readerOf(body: Uint8Array | string): PayloadReader {
-    if (this.revision === 4) return engineV4.readPayload(textOf(body))
-    if (typeof body !== 'string' && body[0]! < 2) return engineV3.readBinaryPayload(body)
-    return engineV3.readStringPayload(textOf(body))
+    if (this.revision === 3 && typeof body !== 'string' && body[0]! < 2) return engineV3.readBinaryPayload(body)
+    return (this.revision === 4 ? engineV4.readPayload : engineV3.readStringPayload)(textOf(body))
   }
 
   // ---- out
@@ -112,8 +111,8 @@ export class Polling implements Transport {
   #encode(packets: EnginePacket[]): string | Uint8Array {
     if (this.revision === 4) return engineV4.encodePayload(packets)
     // Both dialects of revision 3 read the binary form alike, and pure ASCII in the string form.
-    const isAscii = packets.every(({ data }) => data === undefined || (typeof data === 'string' && !NON_ASCII.test(data)))
-    return isAscii ? engineV3.encodeStringPayload(packets) : engineV3.encodeBinaryPayload(packets)
+    const isAscii = packets.every(({ data = '' }) => typeof data === 'string' && !NON_ASCII.test(data))
+    return (isAscii ? engineV3.encodeStringPayload : engineV3.encodeBinaryPayload)(packets)
   }
 
   pause(done: () => void): void {
@@ -132,17 +131,13 @@ export class Polling implements Transport {
 
   close(): void {
     if (this.#isClosed) return
-    this.#isClosed = true
     const get = this.#get
-    if (this.sid === undefined) return get?.abort()
-    const { options } = this.#context
-    const url = requestUrl({ ...this.#context, sid: this.sid }, ['http', 'https'], 'polling', { t: cacheBuster() })
-    platform().request('POST', url, this.#encode([{ type: 'close' }]), options, () => get?.abort())
-  }
-
-  #end(): void {
+    if (this.sid === undefined) get?.abort()
+    else {
+      const url = this.#url()
+      platform().request('POST', url, this.#encode([{ type: 'close' }]), this.#context.options, () => get?.abort())
+    }
     this.#isClosed = true
-    this.handler.handleClose()
   }
 
   #fail(error: TransportError): void {
@@ -157,9 +152,4 @@ export class Polling implements Transport {
 
 function textOf(body: Uint8Array | string): string {
   return typeof body === 'string' ? body : new TextDecoder().decode(body)
-}
-
-let count = 0
-function cacheBuster(): string {
-  return (Date.now().toString(36) + (count++ % 36).toString(36)).slice(-8)
 }

@@ -3,6 +3,7 @@
 import type { EnginePacket } from '@tidewire/protocol'
 import type { EngineClientOptions } from '../options.ts'
 import type { ServerUrl } from '../url.ts'
+import type { TransportError } from './transport-error.ts'
 import type { Revision } from '../engine/negotiation.ts'
 
 export interface TransportHandler {
@@ -19,7 +20,7 @@ export interface TransportContext {
   /** Asked for in the URL; what the answers say decides. */
   revision: Revision
   sid: string | undefined
-  /** From the open packet: POST bodies stay below it. */
+  /** From the open packet, on a second transport: messages and POST bodies stay below it. */
   maxPayload: number | undefined
 }
 
@@ -30,7 +31,6 @@ export interface Transport {
   /** The revision in which packets are read and written. */
   revision: Revision
   sid: string | undefined
-  maxPayload: number | undefined
   open(): void
   /** Writes packets in order; `handleDrain` follows. */
   send(packets: EnginePacket[]): void
@@ -40,28 +40,3 @@ export interface Transport {
 }
 
 export type TransportConstructor = new (context: TransportContext, handler: TransportHandler) => Transport
-
-/** Why a transport failed: what it saw, for the application's `connect_error`. */
-export class TransportError extends Error {
-  readonly type = 'TransportError'
-  readonly description: unknown
-  readonly context: unknown
-
-  constructor(message: string, description?: unknown, context?: unknown) {
-    super(message)
-    this.description = description
-    this.context = context
-  }
-}
-
-/** The URL of a request. User query first, as clients do. */
-export function requestUrl(context: TransportContext, schemes: [string, string], transport: string, extra: { [key: string]: any } = {}): string {
-  const { url, options, revision, sid } = context
-  const query: { [key: string]: any } = { ...options.query, EIO: revision, transport, ...extra }
-  if (sid !== undefined) query['sid'] = sid
-  const path = (options.path ?? '/socket.io').replace(/\/$/, '') + (options.addTrailingSlash === false ? '' : '/')
-  const scheme = url.secure ? schemes[1] : schemes[0]
-  const isDefaultPort = url.port === (url.secure ? '443' : '80')
-  const pairs = Object.entries(query).map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`)
-  return `${scheme}://${url.host}${isDefaultPort ? '' : `:${url.port}`}${path}?${pairs.join('&')}`
-}

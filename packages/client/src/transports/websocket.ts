@@ -1,19 +1,22 @@
 // WebSocket: one packet per message. The platform brings the socket.
 import { engineV3, engineV4 } from '@tidewire/protocol'
 import type { EnginePacket } from '@tidewire/protocol'
+import { scope } from '../debug.ts'
 import type { Revision } from '../engine/negotiation.ts'
+import { HAS_DEBUG } from '../features.ts'
 import { platform } from '../platform/platform.ts'
 import type { WebSocketLike } from '../platform/platform.ts'
-import { TransportError, requestUrl } from './transport.ts'
+import { requestUrl } from './request-url.ts'
+import { TransportError } from './transport-error.ts'
 import type { Transport, TransportContext, TransportHandler } from './transport.ts'
 
+const debug = HAS_DEBUG ? scope('engine.io-client:websocket') : undefined
+
 export class WebSocketTransport implements Transport {
-  readonly name = 'websocket'
   writable = false
   handler: TransportHandler
   revision: Revision
   sid: string | undefined
-  maxPayload: number | undefined
   readonly #context: TransportContext
   #socket: WebSocketLike | undefined
   #isClosed = false
@@ -25,31 +28,36 @@ export class WebSocketTransport implements Transport {
     this.sid = context.sid
   }
 
+  get name(): string {
+    return 'websocket'
+  }
+
   open(): void {
     const { options } = this.#context
-    const extra: { [key: string]: any } = {}
-    if (options.timestampRequests) extra[options.timestampParam ?? 't'] = Date.now().toString(36)
-    if (options.forceBase64) extra['b64'] = 1
     try {
-      this.#socket = platform().openWebSocket(requestUrl(this.#context, ['ws', 'wss'], 'websocket', extra), options, {
+      this.#socket = platform().openWebSocket(requestUrl(this.#context.url, options, this.revision, 'websocket', this.sid), options, {
         open: () => {
+          if (HAS_DEBUG) debug!('open')
           this.writable = true
           this.handler.handleDrain()
         },
         message: (data) => this.#read(data),
-        close: (code, reason) => this.#finish(code, reason),
+        close: (code, reason) => {
+          // A server that has no use for WebSocket, or for this revision, may close before it has opened the session.
+          this.#finish(this.sid === undefined ? new TransportError('websocket error', { code, reason }) : undefined)
+        },
         error: (error, status, responseText) =>
           this.#fail(new TransportError('websocket error', error, status === undefined ? error : { status, responseText })),
       })
     } catch (error) {
-      setTimeout(() => this.#fail(new TransportError('websocket error', error)))
+      queueMicrotask(() => this.#fail(new TransportError('websocket error', error)))
     }
   }
 
   #read(data: string | Uint8Array): void {
     if (this.#isClosed) return
     try {
-      const packet = (this.revision === 4 ? engineV4 : engineV3).decodePacket(data)
+      const packet = (this.revision === 3 ? engineV3.decodePacket : engineV4.decodePacket)(data)
       if (packet.type !== 'noop' && packet.type !== 'close') this.handler.handlePacket(packet)
     } catch (error) {
       this.#fail(new TransportError('server error', 'parser error', error))
@@ -58,8 +66,8 @@ export class WebSocketTransport implements Transport {
 
   send(packets: EnginePacket[]): void {
     this.writable = false
-    const codec = this.revision === 4 ? engineV4 : engineV3
-    for (const packet of packets) this.#socket!.send(codec.encodePacket(packet, !this.#context.options.forceBase64))
+    const encode = this.revision === 3 ? engineV3.encodePacket : engineV4.encodePacket
+    for (const packet of packets) this.#socket!.send(encode(packet, !this.#context.options.forceBase64))
     queueMicrotask(() => {
       if (this.#isClosed) return
       this.writable = true
@@ -76,17 +84,14 @@ export class WebSocketTransport implements Transport {
     this.#socket?.close()
   }
 
-  #finish(code: number, reason: string): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    // A server that has no use for WebSocket, or for this revision, may close before it has opened the session.
-    this.handler.handleClose(this.sid === undefined ? new TransportError('websocket error', { code, reason }) : undefined)
+  #fail(error: TransportError): void {
+    if (!this.#isClosed) this.#socket?.close()
+    this.#finish(error)
   }
 
-  #fail(error: TransportError): void {
+  #finish(error: TransportError | undefined): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#socket?.close()
     this.handler.handleClose(error)
   }
 }

@@ -1,0 +1,7 @@
+// What a build can do. True here; the builds that leave something out replace this file (build-plugins.ts), and what depends on a false
+// constant is dropped from them.
+
+/** Engine.IO revision 3: servers 1.x and 2.x. */
+export const HAS_REVISION_3: boolean = true
+/** The lines that DEBUG or localStorage.debug asks for. */
+export const HAS_DEBUG: boolean = true

@@ -1,0 +1,2 @@
+/** The Socket.IO protocol revision of the newest servers. */
+export const protocol: 5 = 5

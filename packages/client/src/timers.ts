@@ -1,0 +1,21 @@
+// Timers that keep to the options: `useNativeTimers` takes the functions as they were when this was loaded, so that a mocked clock does
+// not stop the heartbeat; `autoUnref` lets Node end while they run.
+
+export type Timer = ReturnType<typeof setTimeout>
+
+interface TimerOptions {
+  useNativeTimers?: boolean
+  autoUnref?: boolean
+}
+
+const { setTimeout: nativeStart, clearTimeout: nativeStop } = globalThis
+
+export function startTimer(options: TimerOptions, callback: () => void, ms: number): Timer {
+  const timer = (options.useNativeTimers ? nativeStart : setTimeout)(callback, ms)
+  if (options.autoUnref) (timer as { unref?: () => void }).unref?.()
+  return timer
+}
+
+export function stopTimer(options: TimerOptions, timer: Timer | undefined): void {
+  ;(options.useNativeTimers ? nativeStop : clearTimeout)(timer)
+}
