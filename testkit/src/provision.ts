@@ -53,6 +53,9 @@ export interface Provisions {
   redis: string
   /** The folder of the server programs. */
   postgres: string
+  /** Load balancers: the programs. */
+  nginx: string
+  haproxy: string
 }
 
 /** Something the tests need cannot be had on this machine; `message` says what to do. */
@@ -99,6 +102,8 @@ const makers: { [K in keyof Provisions]: () => Provisions[K] } = {
     if (installed === undefined) throw new ProvisionError('no PostgreSQL after installing it')
     return installed
   },
+  nginx: () => balancer('nginx', 'nginx-light'),
+  haproxy: () => balancer('haproxy', 'haproxy'),
 }
 
 export const provisionNames = Object.keys(makers) as (keyof Provisions)[]
@@ -252,6 +257,15 @@ export function which(command: string): string | undefined {
 }
 
 // ---- inside
+
+/** Debian keeps them where only root's PATH looks. */
+function balancer(program: string, packageName: string): string {
+  const find = (): string | undefined => which(program) ?? [`/usr/sbin/${program}`].find((path) => existsSync(path))
+  if (find() === undefined) aptInstall([packageName])
+  const found = find()
+  if (found === undefined) throw new ProvisionError(`no ${program} after installing ${packageName}`)
+  return found
+}
 
 function findChromium(): string | undefined {
   return [
