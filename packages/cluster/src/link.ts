@@ -12,6 +12,8 @@ import type { OutboxHost } from './link-outbox.ts'
 
 const { FRAME_HEADER_BYTES, MAC_BYTES } = clusterCodec
 
+const OPEN_PAUSE_MS = 20
+
 export interface LinkHost extends Omit<OutboxHost, 'publishData'> {
   readonly incarnation: Incarnation
   /** What one link may keep before `send` answers "full". */
@@ -53,6 +55,7 @@ export class Link {
   readonly #inbox: LinkInbox
   #state: 'opening' | 'up' | 'asking' | 'ended' = 'opening'
   #peerNumber = 0
+  #openedAt = -Infinity
   #isFull = false
   #probe = 0
 
@@ -90,9 +93,9 @@ export class Link {
     return this.#outbox.bytes
   }
 
-  /** Their number, or the lowest that the next life may have. */
-  get peerNumber(): number {
-    return this.#peerNumber === 0 ? this.#start.minPeerNumber : this.#peerNumber
+  /** The lowest number of theirs that the next life may have. */
+  get nextPeerNumber(): number {
+    return this.#peerNumber === 0 ? this.#start.minPeerNumber : this.#peerNumber + 1
   }
 
   /** Says, and says again, that this side has a link with this number. */
@@ -158,19 +161,21 @@ export class Link {
 
   /** Takes a frame of this peer that is meant for this node. */
   receive(frame: clusterCodec.Frame, bytes: Uint8Array): void {
-    if (frame.fromLink < this.peerNumber) return
-    if (this.#peerNumber !== 0 && frame.fromLink > this.#peerNumber) {
-      // They have begun the next life. Only its first frame says why.
-      if (frame.kind === 'open') this.#host.restart(this, frame.reason === 'dead' ? 'fenced' : 'hole')
-      return
-    }
+    if (frame.fromLink < Math.max(this.#peerNumber, this.#start.minPeerNumber)) return
     const knowsUs = frame.toLink === this.number
-    if (this.#peerNumber === 0) {
+    if (frame.fromLink > this.#peerNumber) {
+      // The first frame of a life says why the one before it ended.
       if (frame.kind !== 'open' && !knowsUs) return
+      if (this.isUp) {
+        this.#host.restart(this, frame.reason === 'dead' ? 'fenced' : 'hole')
+        return
+      }
+      // Nothing has been said on this side's link so far, so theirs may be any.
       this.#peerNumber = frame.fromLink
+      this.#openedAt = -Infinity
     }
     if (!knowsUs) {
-      this.open()
+      this.#openAgain()
       return
     }
     if (this.#state === 'opening') {
@@ -186,6 +191,14 @@ export class Link {
   end(): void {
     this.#state = 'ended'
     this.#outbox.clear()
+  }
+
+  /** Late frames of an earlier life may come in hundreds: not an answer to each. */
+  #openAgain(): void {
+    const now = this.#host.loopNow()
+    if (now - this.#openedAt < OPEN_PAUSE_MS) return
+    this.#openedAt = now
+    this.open()
   }
 
   #receiveKnown(frame: clusterCodec.Frame, bytes: Uint8Array): void {

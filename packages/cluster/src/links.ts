@@ -80,7 +80,7 @@ export class Links implements LinkHost {
     this.#links.delete(peer)
     this.#formats.delete(peer)
     if (wasUp) this.#host.handleLinkDown(peer, end)
-    return link.peerNumber + 1
+    return link.nextPeerNumber
   }
 
   restart(link: Link, end: LinkEnd): void {

@@ -56,33 +56,42 @@ export class CheckedNode implements ClusterService {
     const life = this.lives.get(from)
     this.received++
     if (life === undefined || !life.isUp) return this.#fail(`a message of ${from} without a link`)
-    if (life.received === 0 && peerLife <= life.peerLife) this.#fail(`a life of ${from} comes back: ${peerLife} after ${life.peerLife}`)
-    if (life.received > 0 && peerLife !== life.peerLife) this.#fail(`lives of ${from} mix: ${peerLife} in ${life.peerLife}`)
+    if (life.received === 0 && peerLife <= life.peerLife)
+      this.#fail(`a life of ${from} comes back: ${peerLife} after ${life.peerLife}`)
+    if (life.received > 0 && peerLife !== life.peerLife)
+      this.#fail(`lives of ${from} mix: ${peerLife} in ${life.peerLife}`)
     if (index !== life.received + 1) this.#fail(`message ${index} of ${from} after ${life.received}`)
-    if (view.length > HEADER && view[view.length - 1] !== ((index - 1) & 0xff)) this.#fail(`message ${index} of ${from} is damaged`)
+    if (view.length > HEADER && view[view.length - 1] !== ((index - 1) & 0xff))
+      this.#fail(`message ${index} of ${from} is damaged`)
     life.peerLife = peerLife
     life.received = index
     const theirs = this.#cluster.nodes.get(from)?.lives.get(this.node.incarnation)
-    if (theirs !== undefined && theirs.number > peerLife && theirs.endedAt < this.resumedAt) this.#fail(`a message of ${from} from a life that ended while this node stood still`)
+    if (theirs !== undefined && theirs.number > peerLife && theirs.endedAt < this.resumedAt)
+      this.#fail(`a message of ${from} from a life that ended while this node stood still`)
   }
 
   handleLinkUp({ incarnation }: { incarnation: string }): void {
-    if (process.env['SIMLOG']) console.log(this.host.now(), this.node.incarnation, 'up', incarnation)
     const before = this.lives.get(incarnation)
     if (before?.isUp === true) this.#fail(`${incarnation} is up twice`)
     this.lives.set(incarnation, {
-      number: (before?.number ?? 0) + 1, isUp: true, endedAt: before?.endedAt ?? -1, sent: 0, isFull: false, peerLife: before?.peerLife ?? 0, received: 0,
+      number: (before?.number ?? 0) + 1,
+      isUp: true,
+      endedAt: before?.endedAt ?? -1,
+      sent: 0,
+      isFull: false,
+      peerLife: before?.peerLife ?? 0,
+      received: 0,
     })
   }
 
   handleLinkDown(incarnation: string, end: LinkEnd): void {
-    if (process.env['SIMLOG']) console.log(this.host.now(), this.node.incarnation, 'down', incarnation, end)
     const life = this.lives.get(incarnation)
     if (life?.isUp !== true) return this.#fail(`${incarnation} is down twice`)
     life.isUp = false
     life.endedAt = this.host.now()
     this.ends.set(end, (this.ends.get(end) ?? 0) + 1)
-    if (this.node.isGone(incarnation) !== (end === 'dead' || end === 'left')) this.#fail(`isGone(${incarnation}) is wrong after "${end}"`)
+    if (this.node.isGone(incarnation) !== (end === 'dead' || end === 'left'))
+      this.#fail(`isGone(${incarnation}) is wrong after "${end}"`)
   }
 
   handleMemberState(): void {}
@@ -116,17 +125,19 @@ export class CheckedCluster {
     const number = this.nodes.size.toString(36).padStart(4, '0')
     const checked = new CheckedNode(this, this.network.createHost(), { incarnation: number, ...options })
     this.nodes.set(checked.node.incarnation, checked)
-    let isReady = false
-    void checked.node.start().then(() => (isReady = true))
-    while (!isReady) await this.network.run(this.network.now + 20, true)
+    await this.#runUntil(checked.node.start())
     return checked
   }
 
   async close(checked: CheckedNode): Promise<void> {
     checked.isClosed = true
-    let isClosed = false
-    void checked.node.close().then(() => (isClosed = true))
-    while (!isClosed) await this.network.run(this.network.now + 20, true)
+    await this.#runUntil(checked.node.close())
+  }
+
+  async #runUntil(promise: Promise<void>): Promise<void> {
+    const state = { isDone: false }
+    void promise.then(() => (state.isDone = true))
+    while (!state.isDone) await this.network.run(this.network.now + 20, true)
   }
 
   /** After the network has healed: everyone has a link to everyone, and what was sent on it has arrived. */
@@ -136,13 +147,18 @@ export class CheckedCluster {
       for (const b of living) {
         if (a === b) continue
         const [there, here] = [a.lives.get(b.node.incarnation), b.lives.get(a.node.incarnation)]
-        if (there?.isUp !== true) this.failures.push(`${a.node.incarnation} has no link to ${b.node.incarnation} at the end`)
+        if (there?.isUp !== true)
+          this.failures.push(`${a.node.incarnation} has no link to ${b.node.incarnation} at the end`)
         else if (here?.isUp === true && here.received !== there.sent) {
-          this.failures.push(`${b.node.incarnation} has ${here.received} of the ${there.sent} messages of ${a.node.incarnation}`)
+          this.failures.push(
+            `${b.node.incarnation} has ${here.received} of the ${there.sent} messages of ${a.node.incarnation}`,
+          )
         }
       }
-      if (a.node.stats().queuedBytes !== 0) this.failures.push(`${a.node.incarnation} still keeps ${a.node.stats().queuedBytes} bytes`)
-      if (a.node.members.size !== living.length - 1) this.failures.push(`${a.node.incarnation} has ${a.node.members.size} members`)
+      if (a.node.stats().queuedBytes !== 0)
+        this.failures.push(`${a.node.incarnation} still keeps ${a.node.stats().queuedBytes} bytes`)
+      if (a.node.members.size !== living.length - 1)
+        this.failures.push(`${a.node.incarnation} has ${a.node.members.size} members`)
     }
   }
 }

@@ -83,6 +83,7 @@ export class SimulatedNetwork {
 
   /** Runs until `until` (virtual milliseconds). With `drain`, promises settle between events: needed while nodes start or close. */
   async run(until: number, drain = false): Promise<void> {
+    let movedAt = { now: this.now, events: 0 }
     for (let event = this.#heap[0]; event !== undefined && event.at <= until; event = this.#heap[0]) {
       this.#pop()
       if (event.isCancelled || event.host.isDead) continue
@@ -93,6 +94,9 @@ export class SimulatedNetwork {
         this.#push(event)
         continue
       }
+      if (this.now > movedAt.now) movedAt = { now: this.now, events: 0 }
+      else if (++movedAt.events > 1_000_000)
+        throw new Error(`a million events at ${this.now} ms: time stands still`)
       event.run()
       if (drain) for (let i = 0; i < 12; i++) await Promise.resolve()
     }

@@ -1,74 +1,33 @@
 // Clusters of 2 to 50 nodes in every kind of weather, from a seed that is printed and can be given (TIDEWIRE_SIM_SEED); more rounds with
 // TIDEWIRE_SIM_ROUNDS.
 import { expect, it } from 'vitest'
-import { CheckedCluster } from './checked-cluster.ts'
-import { SimulatedNetwork } from './simulated-network.ts'
+import { storm } from './storm.ts'
 
 const firstSeed = Number(process.env['TIDEWIRE_SIM_SEED'] ?? Date.now() % 1_000_000)
 const rounds = Number(process.env['TIDEWIRE_SIM_ROUNDS'] ?? 12)
 
-/** A minute of bad weather, then half a minute to heal. */
-async function storm(seed: number, size: number): Promise<CheckedCluster> {
-  const network = new SimulatedNetwork(seed)
-  const cluster = new CheckedCluster(network)
-  const chance = (probability: number): boolean => network.random() < probability
-  const anyone = (): (typeof cluster.living)[number] => cluster.living[network.pick(cluster.living.length)]!
-  for (let i = 0; i < size; i++) await cluster.add({ secret: 'sim' })
-  const stormEnds = network.now + 60_000
-  while (network.now < stormEnds && cluster.failures.length === 0) {
-    for (let i = 0; i < 4 + size; i++) {
-      const from = anyone()
-      if (from.host.stoppedUntil > network.now) continue
-      const to = anyone()
-      const burst = chance(0.1) ? 200 : 1 + network.pick(8)
-      for (let n = 0; n < burst; n++) from.sendTo(to.node.incarnation, chance(0.002) ? 600_000 : network.pick(400))
-    }
-    if (chance(0.05)) network.weather = { delay: [1, 1 + network.pick(200)], loss: chance(0.5) ? 0 : network.random() * 0.3, isReordering: chance(0.5) }
-    if (chance(0.02)) {
-      // A partition: a side is cut off from the other, in one direction or both.
-      const side = new Set(cluster.living.filter(() => chance(0.3)))
-      const isOneWay = chance(0.3)
-      for (const a of cluster.living) {
-        for (const b of cluster.living) {
-          if (side.has(a) === side.has(b) || (isOneWay && side.has(b))) continue
-          network.cuts.add(`${a.host.index}>${b.host.index}`)
-        }
+it(
+  `[CLU-10, CLU-11, CLU-12, CLU-13, CLU-14] links keep their promises through loss, reordering, partitions, stalls and deaths, seed ${firstSeed}`,
+  { timeout: 120_000 },
+  async () => {
+    const ends = new Map<string, number>()
+    let received = 0
+    for (let round = 0; round < rounds; round++) {
+      const seed = firstSeed + round
+      const cluster = await storm(seed)
+      cluster.checkSettled()
+      expect(
+        cluster.failures.slice(0, 5),
+        `TIDEWIRE_SIM_SEED=${seed} TIDEWIRE_SIM_ROUNDS=1 replays it`,
+      ).toEqual([])
+      for (const node of cluster.nodes.values()) {
+        received += node.received
+        for (const [end, count] of node.ends) ends.set(end, (ends.get(end) ?? 0) + count)
       }
     }
-    if (chance(0.05)) network.cuts.clear()
-    if (chance(0.02)) {
-      const stopped = anyone()
-      stopped.host.stop(network.pick(16_000))
-      stopped.resumedAt = stopped.host.stoppedUntil
-    }
-    if (chance(0.02)) anyone().host.disconnect(network.pick(8_000))
-    if (chance(0.01)) network.isStalled = true
-    if (network.isStalled && chance(0.1)) network.endStall()
-    if (chance(0.01) && cluster.living.length > 2) anyone().host.isDead = true
-    await network.run(network.now + 20 + network.pick(300), true)
-  }
-  network.weather = { delay: [1, 5], loss: 0, isReordering: false }
-  network.cuts.clear()
-  network.endStall()
-  await network.run(network.now + 45_000, true)
-  return cluster
-}
-
-const sizes = [2, 2, 3, 3, 4, 5, 7, 10]
-
-it(`[CLU-10, CLU-11, CLU-12, CLU-13, CLU-14] links keep their promises through loss, reordering, partitions, stalls and deaths, seed ${firstSeed}`, { timeout: 120_000 }, async () => {
-  const ends = new Map<string, number>()
-  let received = 0
-  for (let round = 0; round < rounds; round++) {
-    const seed = firstSeed + round
-    const cluster = await storm(seed, sizes[seed % sizes.length]!)
-    cluster.checkSettled()
-    expect(cluster.failures.slice(0, 5), `TIDEWIRE_SIM_SEED=${seed} TIDEWIRE_SIM_ROUNDS=1 replays it`).toEqual([])
-    for (const node of cluster.nodes.values()) {
-      received += node.received
-      for (const [end, count] of node.ends) ends.set(end, (ends.get(end) ?? 0) + count)
-    }
-  }
-  console.log(`simulation: seed ${firstSeed}, ${rounds} clusters, ${received} messages, ends ${JSON.stringify(Object.fromEntries(ends))}`)
-  expect(received).toBeGreaterThan(1_000 * rounds)
-})
+    console.log(
+      `simulation: seed ${firstSeed}, ${rounds} clusters, ${received} messages, ends ${JSON.stringify(Object.fromEntries(ends))}`,
+    )
+    expect(received).toBeGreaterThan(1_000 * rounds)
+  },
+)
