@@ -1,6 +1,6 @@
 // A polling request that has arrived on this node: node:http's request and response as a PollExchange. Reads the body within its limit,
 // compresses and writes the answer, and tells who waits for it how that went. Owns nothing but its two listeners.
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { createDeflate, createGzip } from 'node:zlib'
 import type { ExchangeHandler, PollAnswer, PollExchange } from '../engine/poll-exchange.ts'
 import type { EngineRequest } from '../engine/request-facts.ts'
@@ -97,7 +97,7 @@ export class HttpExchange implements PollExchange {
       return
     }
     const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length
-    const encoding = isCompressible === true && bytes >= this.#host.compressionThreshold ? acceptedEncoding(this.#req) : undefined
+    const encoding = isCompressible === true && bytes >= this.#host.compressionThreshold ? acceptedEncoding(this.#req.headers) : undefined
     if (encoding === undefined) {
       this.#writeHead(status, ['Content-Type', contentType!, 'Content-Length', String(bytes)])
       // perf: ASCII, as its length shows, is written without a look at its characters.
@@ -147,8 +147,8 @@ function grow(body: Buffer, length: number, more: number): Buffer {
   return larger
 }
 
-function acceptedEncoding(req: IncomingMessage): 'gzip' | 'deflate' | undefined {
-  const accepted = req.headers['accept-encoding']
+export function acceptedEncoding(headers: IncomingHttpHeaders): 'gzip' | 'deflate' | undefined {
+  const accepted = headers['accept-encoding']
   if (accepted === undefined) return undefined
   if (/\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(accepted)) return 'gzip'
   return /\bdeflate\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(accepted) ? 'deflate' : undefined

@@ -1,0 +1,203 @@
+// One TCP connection that is served without node:http for as long as nothing on it asks for more: requests of the engine, one at a time, their
+// heads plain and their bodies whole. Anything else goes to node:http with every byte that has not been answered, once and for good.
+import type { Socket } from 'node:net'
+import type { DirectExchange } from './direct-exchange.ts'
+import { readRequestHead } from './request-head.ts'
+import type { RequestHead } from './request-head.ts'
+
+export interface DirectHost {
+  /** Seconds since some moment: what `since` is compared with. */
+  readonly now: number
+  /** Seconds a connection may be idle between requests, told to clients; 0 for no limit. */
+  readonly keepAliveSeconds: number
+  /** Connections are no longer kept. */
+  readonly isClosing: boolean
+  /** False: this request is for node:http. */
+  mayServe(head: RequestHead): boolean
+  serve(connection: DirectConnection, head: RequestHead, body: Buffer): void
+  /** The connection leaves for good: `rest` is what the client has sent beyond the head. */
+  upgrade(socket: Socket, head: RequestHead, rest: Buffer): void
+  /** The connection is node:http's from now on. */
+  handOver(socket: Socket): void
+  forget(connection: DirectConnection): void
+}
+
+const CONNECTION = Symbol('tidewire connection')
+type OwnedSocket = Socket & { [CONNECTION]?: DirectConnection | undefined }
+const EMPTY = Buffer.alloc(0)
+/** What a client may have sent beyond the request that is being served before it is made to wait. */
+const MAX_AHEAD_BYTES = 65_536
+
+export class DirectConnection {
+  /** `new`: no request yet. `reading`: a body is not all there. */
+  state: 'new' | 'idle' | 'reading' | 'busy' = 'new'
+  /** When that began, by the host's clock. */
+  since: number
+  /** The request that is being served. */
+  exchange: DirectExchange | undefined
+  readonly #socket: OwnedSocket
+  readonly #host: DirectHost
+  /** What has been read and not served. */
+  #bytes: Buffer = EMPTY
+  #head: RequestHead | undefined
+  #isKeptAlive = true
+
+  constructor(socket: Socket, host: DirectHost) {
+    this.#socket = socket
+    this.#host = host
+    this.since = host.now
+    this.#socket[CONNECTION] = this
+    socket.on('error', handleError)
+    socket.on('close', handleClose)
+    socket.on('end', handleEnd)
+    socket.on('data', handleData)
+    socket.on('drain', handleDrain)
+  }
+
+  get socket(): Socket {
+    return this.#socket
+  }
+
+  // ---- in
+
+  receive(chunk: Buffer): void {
+    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk])
+    if (this.state !== 'busy') this.#readRequest()
+    else if (this.#bytes.length > MAX_AHEAD_BYTES) this.#socket.pause()
+  }
+
+  #readRequest(): void {
+    const bytes = this.#bytes
+    const head = (this.#head ??= readRequestHead(bytes))
+    if (head === undefined || !this.#host.mayServe(head)) return this.#handOver()
+    if (head.isUpgrade) {
+      this.#release()
+      return this.#host.upgrade(this.#socket, head, bytes.subarray(head.byteLength))
+    }
+    const end = head.byteLength + head.bodyBytes
+    if (bytes.length < end) {
+      if (this.state !== 'reading') this.#enter('reading')
+      return
+    }
+    this.#head = undefined
+    this.#bytes = bytes.length === end ? EMPTY : bytes.subarray(end)
+    this.#isKeptAlive = head.isKeptAlive
+    this.#enter('busy')
+    this.#host.serve(this, head, bytes.subarray(head.byteLength, end))
+  }
+
+  #enter(state: DirectConnection['state']): void {
+    this.state = state
+    this.since = this.#host.now
+  }
+
+  /** The rest of a body takes long: node:http has limits for that. */
+  handleLate(): void {
+    this.#handOver()
+  }
+
+  #handOver(): void {
+    const bytes = this.#bytes
+    this.#bytes = EMPTY
+    this.#release()
+    // Back to where it came from: the next reader finds everything.
+    this.#socket.pause()
+    if (bytes.length > 0) this.#socket.unshift(bytes)
+    this.#host.handOver(this.#socket)
+  }
+
+  #release(): void {
+    const socket = this.#socket
+    socket.removeListener('error', handleError)
+    socket.removeListener('close', handleClose)
+    socket.removeListener('end', handleEnd)
+    socket.removeListener('data', handleData)
+    socket.removeListener('drain', handleDrain)
+    socket[CONNECTION] = undefined
+    this.#host.forget(this)
+  }
+
+  // ---- out
+
+  /** Completes the head, and writes it with the body. `isOneByte`: each character of the body is one byte. */
+  answer(head: string, body: string | Uint8Array, isOneByte: boolean): void {
+    const socket = this.#socket
+    const { isClosing, keepAliveSeconds } = this.#host
+    if (isClosing) this.#isKeptAlive = false
+    const keepAlive = keepAliveSeconds > 0 ? `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveSeconds}` : 'Connection: keep-alive'
+    const all = `${head}Date: ${httpDate()}\r\n${this.#isKeptAlive ? keepAlive : 'Connection: close'}\r\n\r\n`
+    if (typeof body === 'string') socket.write(all + body, isOneByte ? 'latin1' : 'utf8')
+    else {
+      socket.cork()
+      socket.write(all, 'latin1')
+      socket.write(body)
+      socket.uncork()
+    }
+    if (socket.writableLength === 0) this.drained()
+  }
+
+  /** Everything is in the hands of the kernel. */
+  drained(): void {
+    const { exchange } = this
+    if (exchange === undefined) return
+    this.exchange = undefined
+    const socket = this.#socket
+    if (!this.#isKeptAlive) socket.end()
+    this.#enter('idle')
+    exchange.flushed()
+    if (!this.#isKeptAlive || socket.destroyed) return
+    // Not on the stack of the answer: pipelined requests must not nest.
+    if (this.#bytes.length > 0) setImmediate(readOn, this)
+    if (socket.isPaused()) socket.resume()
+  }
+
+  readOn(): void {
+    if (this.state !== 'busy' && this.#bytes.length > 0 && this.#socket[CONNECTION] === this) this.#readRequest()
+  }
+
+  // ---- close
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  handleClosed(): void {
+    this.#release()
+    this.#bytes = EMPTY
+    const { exchange } = this
+    this.exchange = undefined
+    exchange?.lost()
+  }
+}
+
+function readOn(connection: DirectConnection): void {
+  connection.readOn()
+}
+function handleData(this: OwnedSocket, chunk: Buffer): void {
+  this[CONNECTION]!.receive(chunk)
+}
+function handleDrain(this: OwnedSocket): void {
+  this[CONNECTION]!.drained()
+}
+function handleEnd(this: OwnedSocket): void {
+  this.end()
+}
+function handleError(this: OwnedSocket): void {
+  this.destroy()
+}
+function handleClose(this: OwnedSocket): void {
+  this[CONNECTION]?.handleClosed()
+}
+
+let dateText = ''
+let dateSecond = -1
+
+function httpDate(): string {
+  const now = Date.now()
+  const second = Math.floor(now / 1000)
+  if (second !== dateSecond) {
+    dateSecond = second
+    dateText = new Date(now).toUTCString()
+  }
+  return dateText
+}
