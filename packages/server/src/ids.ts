@@ -40,11 +40,7 @@ export class IdSource {
 export const processIds: IdSource = new IdSource()
 export const incarnation: string = processIds.incarnation
 
-export function createId(): string {
-  return processIds.create()
-}
-
 /** What a client shows to get its session back: 24 characters, 20 of them random. */
 export function createSecret(): string {
-  return createId() + createId().slice(INCARNATION_CHARS, INCARNATION_CHARS + 4)
+  return processIds.create() + processIds.create().slice(INCARNATION_CHARS, INCARNATION_CHARS + 4)
 }

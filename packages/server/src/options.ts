@@ -1,5 +1,6 @@
 // Options of the server: those of the engine, and what Socket.IO adds. Unknown names warn once, with the nearest known one.
 import { DEFAULT_LIMITS } from '@tidewire/protocol'
+import type { ClusterOption } from './cluster.ts'
 import type { AttachOptions, EngineOptions } from './engine/engine-options.ts'
 import type { RecoveryOptions } from './recovery/session-aware-adapter.ts'
 import type { HandlerErrorHook } from './socket/handler-errors.ts'
@@ -14,6 +15,11 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
   serveClient: boolean
   /** Rooms and delivery. Default: in memory, this node alone. */
   adapter: AdapterConstructor
+  /**
+   * Makes this server a node of a cluster: any request of a session may land on any node, and broadcasts reach all. "redis://…",
+   * "nats://…", "postgres://…", a bus, or settings with one. Needs @tidewire/cluster.
+   */
+  cluster: ClusterOption
   /** A parser instead of ours; clients must use the same. */
   parser: any
   /** Milliseconds a client may take to join a namespace. Default 45000. */
@@ -24,6 +30,8 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
   cleanupEmptyChildNamespaces: boolean
   /** Gets what user handlers throw or reject with. Default: one line and the stack on stderr. */
   onHandlerError?: HandlerErrorHook
+  /** Answers `GET <path>/health` (or the path that is given) with 200 when new clients are welcome, 503 when not. Default: off. */
+  health?: boolean | string
   /** Attachments of one packet, received and sent. Default 10. */
   maxAttachments?: number
   /** Nesting of event data, received and sent. Default 2000. */
@@ -31,10 +39,10 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
 }
 
 const KNOWN: ReadonlySet<string> = new Set<keyof ServerOptions>([
-  'path', 'serveClient', 'adapter', 'parser', 'connectTimeout', 'connectionStateRecovery', 'cleanupEmptyChildNamespaces',
-  'onHandlerError', 'maxAttachments', 'maxDepth', 'pingTimeout', 'pingInterval', 'upgradeTimeout', 'maxHttpBufferSize',
+  'path', 'serveClient', 'adapter', 'cluster', 'parser', 'connectTimeout', 'connectionStateRecovery', 'cleanupEmptyChildNamespaces',
+  'onHandlerError', 'health', 'maxAttachments', 'maxDepth', 'pingTimeout', 'pingInterval', 'upgradeTimeout', 'maxHttpBufferSize',
   'maxOutboxBytes', 'allowRequest', 'transports', 'allowUpgrades', 'perMessageDeflate', 'httpCompression', 'initialPacket',
-  'cookie', 'cors', 'allowEIO3', 'wsEngine', 'addTrailingSlash', 'destroyUpgrade', 'destroyUpgradeTimeout',
+  'cookie', 'cors', 'allowEIO3', 'wsEngine', 'addTrailingSlash', 'destroyUpgrade', 'destroyUpgradeTimeout', 'directHttp',
 ])
 const warned = new Set<string>()
 

@@ -7,11 +7,14 @@ import { TidewireError } from '@tidewire/protocol'
 import { Adapter } from './adapter/adapter.ts'
 import type { Room, SocketId } from './adapter/adapter.ts'
 import type { BroadcastOperator, RemoteSocket } from './broadcast/operator.ts'
+import { Cluster } from './cluster.ts'
 import { installViews } from './compat.ts'
 import type { ServerViews } from './compat.ts'
 import { createJsonCodec, createParserCodec } from './codec.ts'
 import type { Codec } from './codec.ts'
 import { Connection } from './connection.ts'
+import { drainEngine } from './drain.ts'
+import type { DrainOptions, DrainResult } from './drain.ts'
 import { Engine } from './engine/engine.ts'
 import type { EngineSession } from './engine/contract.ts'
 import { callGuarded } from './events/guarded.ts'
@@ -32,11 +35,15 @@ import type {
   TypedEmitter,
 } from './events/types.ts'
 import { serveClientFile } from './http/client-bundle.ts'
+import { serveHealth } from './http/health.ts'
+import type { Readiness } from './http/health.ts'
 import type { HttpServerLike } from './http/attach.ts'
+import { IdSource, processIds } from './ids.ts'
 import { Namespace } from './namespace/namespace.ts'
 import type { NamespaceMiddleware, ServerReservedEvents } from './namespace/namespace.ts'
 import { ParentNamespace } from './namespace/parent-namespace.ts'
 import type { NamespaceMatcher } from './namespace/parent-namespace.ts'
+import type { ClusterOption } from './cluster.ts'
 import { DEFAULTS, warnOfUnknownOptions } from './options.ts'
 import type { AdapterConstructor, ServerOptions } from './options.ts'
 import { SessionAwareAdapter } from './recovery/session-aware-adapter.ts'
@@ -82,6 +89,10 @@ export class Server<
   httpServer!: HttpLike
   /** The options it was made with. */
   readonly opts: Partial<ServerOptions>
+  /** This node's membership of its cluster; undefined without the `cluster` option. */
+  readonly cluster: Cluster | undefined
+  /** Makes the ids of its sessions and sockets. */
+  readonly ids: IdSource
   readonly codec: Codec
   readonly cleansUpChildren: boolean
   /** Bytes of attachments that one connection may leave half sent. */
@@ -93,6 +104,8 @@ export class Server<
   #serveClient: boolean
   #connectTimeout: number
   #adapter: AdapterConstructor
+  #draining: Promise<DrainResult> | undefined
+  #isClosed = false
 
   constructor(options?: Partial<ServerOptions>)
   constructor(server?: HttpLike | HttpServer | number, options?: Partial<ServerOptions>)
@@ -109,7 +122,9 @@ export class Server<
     this.codec = parser === undefined ? createJsonCodec({ maxAttachments, maxDepth }) : createParserCodec(parser)
     this.cleansUpChildren = this.opts.cleanupEmptyChildNamespaces ?? false
     this.maxWaitingBytes = (this.opts.maxHttpBufferSize ?? 1e6) * (maxAttachments + 1)
+    this.ids = this.opts.cluster === undefined ? processIds : new IdSource()
     this.sockets = this.of('/')
+    this.cluster = this.opts.cluster === undefined ? undefined : this.#joinCluster(this.opts.cluster)
     if (typeof first === 'function') throw notAServer(first)
     if (first !== undefined && !isOptions) this.attach(first as HttpLike | number)
   }
@@ -169,6 +184,19 @@ export class Server<
       : (make as (nsp: Namespace<any, any, any, any>) => Adapter)(namespace)
   }
 
+  #joinCluster(option: ClusterOption): Cluster {
+    const { maxHttpBufferSize = 1e6, adapter } = this.opts
+    return new Cluster(option, {
+      ids: this.ids,
+      baseAdapter: this.opts.connectionStateRecovery ? SessionAwareAdapter : Adapter,
+      maxPayloadBytes: maxHttpBufferSize,
+      sessionCount: () => this.engine?.clientsCount ?? 0,
+      // An adapter that the application has chosen stays: official ones bring their own bus.
+      useAdapter: (own) => adapter === undefined && this.adapter(own as AdapterConstructor),
+      handleError: (error, event) => this.handleHandlerError(error, { socket: undefined, event }),
+    })
+  }
+
   // ---- HTTP
 
   /** The same as `attach`. */
@@ -198,15 +226,29 @@ export class Server<
     const engine = new Engine(options, {
       handleSession: (session) => this.serveSession(session),
       handleUserError: (error, event) => this.handleHandlerError(error, { socket: undefined, event }),
-    })
+    }, undefined, this.ids)
     this.engine = engine
+    if (this.cluster !== undefined) this.cluster.addEngine(engine.joinCluster(this.cluster))
     engine.attach(server, { ...options, path: this.#path })
+    this.#serveHealth(server)
     if (!this.#serveClient) return
     const others = server.listeners('request').slice()
     server.removeAllListeners('request')
     const path = `${this.#path}/`
     server.on('request', (req: IncomingMessage, res: ServerResponse) => {
       if (req.url?.startsWith(path) === true && req.url.charCodeAt(path.length) !== 0x3f && serveClientFile(req, res, path, CLIENT_FOLDERS)) return
+      for (const other of others) Reflect.apply(other, server, [req, res])
+    })
+  }
+
+  #serveHealth(server: HttpLike): void {
+    const { health } = this.opts
+    if (health === undefined || health === false) return
+    const path = health === true ? `${this.#path}/health` : health
+    const others = server.listeners('request').slice()
+    server.removeAllListeners('request')
+    server.on('request', (req: IncomingMessage, res: ServerResponse) => {
+      if (serveHealth(req, res, path, this.readiness, this.engine.clientsCount)) return
       for (const other of others) Reflect.apply(other, server, [req, res])
     })
   }
@@ -223,10 +265,27 @@ export class Server<
     new Connection(this as Server<any, any, any, any>, session)
   }
 
+  /** Whether it serves new clients: what the health endpoint says. */
+  get readiness(): Readiness {
+    if (this.#isClosed) return 'closed'
+    if (this.#draining !== undefined) return 'draining'
+    return this.engine === undefined || this.engine.isReady === false ? 'starting' : 'ready'
+  }
+
+  /**
+   * Empties this node before it is stopped: tells balancers, refuses new sessions, and closes those that there are, spread over time and
+   * each when its client has fetched what waited for it. Resolves with counts; `close()` is what follows.
+   */
+  drain(options: DrainOptions = {}): Promise<DrainResult> {
+    return (this.#draining ??= this.engine === undefined ? Promise.resolve({ sessions: 0, closed: 0, cut: 0 }) : drainEngine(this.engine, options))
+  }
+
   /** Disconnects all clients, closes the engine and the HTTP server. */
   async close(callback?: (error?: Error) => void): Promise<void> {
+    this.#isClosed = true
     // First, and within the call: "disconnect" listeners have run when it returns, and adapters still know the rooms.
     this.engine?.close()
+    if (this.cluster !== undefined) await this.cluster.close()
     await Promise.allSettled([...this._nsps.values()].map(async (namespace) => namespace.adapter.close()))
     const server = this.httpServer
     if (server === undefined) {

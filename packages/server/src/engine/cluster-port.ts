@@ -64,6 +64,9 @@ export interface LocalSessions {
   readonly pingTimeout: number
   readonly maxPayloadBytes: number
   readonly sessionCount: number
+  has(sid: string): boolean
+  /** Milliseconds of the engine's clock. */
+  now(): number
   servePoll(request: SessionRequest, exchange: PollExchange): void
   serveUpgrade(request: SessionRequest, upgrade: RemoteUpgrade): void
   schedule(timer: PortTimer, delayMs: number): void

@@ -5,7 +5,7 @@ import type { PollingTransport } from '../transports/polling.ts'
 import type { LocalSessions, PortTimer, RemoteUpgrade, SessionRequest } from './cluster-port.ts'
 import type { ResolvedEngineOptions } from './engine-options.ts'
 import type { PollExchange } from './poll-exchange.ts'
-import type { Session } from './session.ts'
+import type { Session, SessionContext } from './session.ts'
 import type { TimerWheel } from './timer-wheel.ts'
 import { probe, upgradeProblem } from './upgrade.ts'
 import { verify } from './verify.ts'
@@ -16,9 +16,16 @@ export class ClusterSide implements LocalSessions {
   readonly #sessions: ReadonlyMap<string, Session>
   readonly #view: EngineView<Session>
   readonly #wheel: TimerWheel
+  readonly now: () => number
 
-  constructor(options: ResolvedEngineOptions, sessions: ReadonlyMap<string, Session>, view: EngineView<Session>, wheel: TimerWheel) {
+  constructor(
+    options: ResolvedEngineOptions,
+    sessions: ReadonlyMap<string, Session>,
+    view: EngineView<Session>,
+    { wheel, now }: Pick<SessionContext, 'wheel' | 'now'>,
+  ) {
     this.#options = options
+    this.now = now
     this.#sessions = sessions
     this.#view = view
     this.#wheel = wheel
@@ -40,6 +47,10 @@ export class ClusterSide implements LocalSessions {
     return this.#sessions.size
   }
 
+  has(sid: string): boolean {
+    return this.#sessions.has(sid)
+  }
+
   servePoll(request: SessionRequest, exchange: PollExchange): void {
     const verdict = this.#verify(request, { method: exchange.method, transport: 'polling', isUpgrade: false })
     if (verdict.kind === 'request') (verdict.session.edge as PollingTransport).handleRequest(exchange)
@@ -55,8 +66,14 @@ export class ClusterSide implements LocalSessions {
     else probe(session, upgrade.accept(session), this.#options.upgradeTimeout).unref()
   }
 
-  #verify({ sid, isV4 }: SessionRequest, { transport, ...rest }: Pick<RequestToVerify, 'method' | 'isUpgrade'> & { transport: string }): Verdict<Session> {
-    return verify({ ...rest, origin: undefined, query: { transport, sid, EIO: isV4 ? '4' : '3' } }, this.#view)
+  #verify(
+    { sid, isV4 }: SessionRequest,
+    { transport, ...rest }: Pick<RequestToVerify, 'method' | 'isUpgrade'> & { transport: string },
+  ): Verdict<Session> {
+    return verify(
+      { ...rest, origin: undefined, query: { transport, sid, EIO: isV4 ? '4' : '3' } },
+      this.#view,
+    )
   }
 
   schedule(timer: PortTimer, delayMs: number): void {
@@ -70,5 +87,7 @@ export class ClusterSide implements LocalSessions {
 
 /** A session that has a request relayed to a node that does not own it is nobody's. */
 function reasonOf(verdict: Verdict<Session>): ReturnType<typeof rejection> {
-  return verdict.kind === 'refuse' ? verdict.reason : rejection('UNKNOWN_SID', undefined, 'the session belongs to none of the nodes that were asked')
+  return verdict.kind === 'refuse'
+    ? verdict.reason
+    : rejection('UNKNOWN_SID', undefined, 'the session belongs to none of the nodes that were asked')
 }

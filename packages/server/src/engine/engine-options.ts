@@ -43,6 +43,11 @@ export interface AttachOptions {
   path?: string
   /** Whether `path` must be followed by a slash. Default true. */
   addTrailingSlash?: boolean
+  /**
+   * Serve plain requests of the engine on plain TCP connections without node:http. Default true; what anything else may have to do with
+   * (middlewares, listeners for requests or headers, instrumentation, TLS, unusual requests) goes through node:http all the same.
+   */
+  directHttp?: boolean
   /** Close upgrade requests that nobody handles. Default true, after `destroyUpgradeTimeout` (1000 ms). */
   destroyUpgrade?: boolean
   destroyUpgradeTimeout?: number

@@ -5,14 +5,19 @@ import type { EngineRevision, FrameDecoderOptions } from '@tidewire/protocol'
 import { hash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { ServerResponse } from 'node:http'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { parse } from 'node:querystring'
 import type { Duplex } from 'node:stream'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { attach } from '../http/attach.ts'
+import { attachDirectly } from '../http/direct.ts'
+import type { DirectEngine } from '../http/direct.ts'
+import type { DirectConnection } from '../http/direct-connection.ts'
+import { DirectExchange } from '../http/direct-exchange.ts'
 import type { HttpServerLike } from '../http/attach.ts'
+import type { RequestHead } from '../http/request-head.ts'
 import { serializeCookie } from '../http/cookie.ts'
 import { checkCors } from '../http/cors.ts'
 import { runMiddlewares } from '../http/middleware.ts'
@@ -30,6 +35,7 @@ import { ClusterSide } from './cluster-side.ts'
 import type { LocalSessions, PendingUpgrade, RemoteSessions, SessionRequest } from './cluster-port.ts'
 import type { EngineHandler } from './contract.ts'
 import type { Owner } from './door.ts'
+import type { PollExchange } from './poll-exchange.ts'
 import { emitGuarded } from '../events/guarded.ts'
 import { resolveEngineOptions } from './engine-options.ts'
 import type { AttachOptions, EngineOptions, ResolvedEngineOptions } from './engine-options.ts'
@@ -42,18 +48,27 @@ import { TimerWheel } from './timer-wheel.ts'
 import { verify } from './verify.ts'
 import type { EngineView, Verdict } from './verify.ts'
 
+/** A balancer that is told to tries the next node. */
+const DRAINING: EngineRejection = {
+  ...rejection('BAD_REQUEST', { name: 'SERVER_DRAINING' }, 'this node is being shut down and takes no new sessions; try again'),
+  status: 503,
+}
+
 /** RFC 6455, 1.3. */
 const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
 const PLAIN_HEADERS: readonly string[] = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff']
 const NO_HEADERS: readonly string[] = []
 
+/** A larger body is read by node:http. */
+const MAX_DIRECT_BODY_BYTES = 65_536
+
 /** Ticks of the heartbeat wheel per shortest interval, within bounds. */
 function tickOf(options: ResolvedEngineOptions): number {
   return Math.min(250, Math.max(5, Math.min(options.pingInterval, options.pingTimeout) / 20))
 }
 
-export class Engine extends EventEmitter {
+export class Engine extends EventEmitter implements DirectEngine {
   readonly opts: ResolvedEngineOptions
   readonly #handler: EngineHandler
   readonly #sessions = new Map<string, Session>()
@@ -84,6 +99,7 @@ export class Engine extends EventEmitter {
       // perf: whole milliseconds are kept in place; a fraction costs an object per session.
       now: () => Math.trunc(clock.now()),
       reportUserError: this.#reportUserError,
+      isDraining: false,
       removeSession: (session) => this.#removeSession(session),
     }
     this.#view = {
@@ -105,7 +121,7 @@ export class Engine extends EventEmitter {
   /** Makes it one of the engines of a cluster. Requests wait until `remote` is ready. */
   joinCluster(remote: RemoteSessions): LocalSessions {
     this.#remote = remote
-    return new ClusterSide(this.opts, this.#sessions, this.#view, this.#context.wheel)
+    return new ClusterSide(this.opts, this.#sessions, this.#view, this.#context)
   }
 
   #explainUnknown(sid: string): string {
@@ -144,11 +160,22 @@ export class Engine extends EventEmitter {
   attach(server: HttpServerLike, options: AttachOptions = {}): void {
     let path = (options.path ?? '/engine.io').replace(/\/$/, '')
     if (options.addTrailingSlash !== false) path += '/'
+    if (options.directHttp !== false && path.endsWith('/')) attachDirectly(server, path, this)
     attach(server, this, {
       path,
       destroyUpgrade: options.destroyUpgrade ?? true,
       destroyUpgradeTimeout: options.destroyUpgradeTimeout ?? 1000,
     })
+  }
+
+  /** Requests are served: the node is part of its cluster, if it has one, and serves new sessions. */
+  get isReady(): boolean {
+    return !this.#isClosed && !this.#context.isDraining && (this.#remote === undefined || this.#remote.isReady)
+  }
+
+  /** No new sessions from now on: 503, so that balancers try another node. Those that there are go on until they are closed. */
+  refuseSessions(): void {
+    this.#context.isDraining = true
   }
 
   /** Closes all sessions with "server shutting down" and serves no new ones. */
@@ -181,10 +208,60 @@ export class Engine extends EventEmitter {
         case 'handshake':
           return this.#allow(req, (refusal) => {
             if (refusal !== undefined) return this.#refuseRequest(req, res, refusal)
-            this.#openPolling(req, res, verdict.revision)
+            this.#openPolling(req, verdict.revision, () => new HttpExchange(req, res, this.#exchangeHost), res)
           })
       }
     })
+  }
+
+  // ---- the same without node:http (docs/decisions/0006)
+
+  mayServeDirectly({ isUpgrade, bodyBytes, headers }: RequestHead): boolean {
+    const { cors, cookie } = this.opts
+    return (
+      !this.#mustKeepRequests &&
+      this.#foreign === undefined &&
+      (this.#remote === undefined || this.#remote.isReady) &&
+      this.listenerCount('connection_error') === 0 &&
+      !cookie &&
+      (cors === undefined || (!isUpgrade && typeof cors !== 'function' && typeof cors.origin !== 'function')) &&
+      bodyBytes <= Math.min(this.opts.maxHttpBufferSize, MAX_DIRECT_BODY_BYTES) &&
+      !isOldInternetExplorer(headers)
+    )
+  }
+
+  upgradeDirectly(socket: Socket, head: RequestHead, rest: Buffer): void {
+    this.handleUpgrade(plainRequest(head, socket), socket, rest)
+  }
+
+  serveDirectly(connection: DirectConnection, head: RequestHead, body: Buffer): void {
+    const req = plainRequest(head, connection.socket)
+    this.#prepare(req)
+    const { cors, compressionThreshold } = this.opts
+    let extraHeaders = ''
+    let refusal: EngineRejection | undefined
+    if (cors !== undefined) {
+      checkCors(cors, req, (_error, verdict) => {
+        for (const [name, value] of Object.entries(verdict.headers)) extraHeaders += `${name}: ${String(value)}\r\n`
+        if (!verdict.isAllowed) refusal = originRefusal(req)
+      })
+    }
+    const exchange = new DirectExchange(connection, head, body, { compressionThreshold, extraHeaders })
+    if (refusal !== undefined) return exchange.refuse(refusal)
+    const verdict = verify(requestToVerify(req, false), this.#view)
+    switch (verdict.kind) {
+      case 'refuse':
+        return exchange.refuse(verdict.reason)
+      case 'request':
+        return (verdict.session.edge as PollingTransport).handleRequest(exchange)
+      case 'elsewhere':
+        return this.#remote!.servePoll(sessionRequest(req, verdict.sid), exchange)
+      case 'handshake':
+        return this.#allow(req, (reason) => {
+          if (reason !== undefined) return exchange.refuse(reason)
+          this.#openPolling(req, verdict.revision, () => exchange)
+        })
+    }
   }
 
   #prepare(req: EngineRequest): void {
@@ -207,7 +284,7 @@ export class Engine extends EventEmitter {
           return
         }
         if (verdict.isAllowed) return done()
-        done(rejection('FORBIDDEN', { name: 'ORIGIN_NOT_ALLOWED', origin: req.headers.origin }, 'this Origin is not in the server\'s cors.origin'))
+        done(originRefusal(req))
       })
     }
     if (this.#middlewares.length === 0) return checkOrigin()
@@ -219,6 +296,7 @@ export class Engine extends EventEmitter {
 
   #allow(req: EngineRequest, done: (refusal?: EngineRejection) => void): void {
     if (this.#isClosed) return done(rejection('BAD_REQUEST', { name: 'SERVER_CLOSED' }, 'the server is shutting down'))
+    if (this.#context.isDraining) return done(DRAINING)
     const { allowRequest } = this.opts
     const forgery = this.#forgeryRefusal(req)
     if (forgery !== undefined) return done(forgery)
@@ -265,7 +343,7 @@ export class Engine extends EventEmitter {
   }
 
   #headersOf(req: IncomingMessage, res: ServerResponse): readonly string[] {
-    if (this.listenerCount('headers') === 0 && !isOldInternetExplorer(req)) return PLAIN_HEADERS
+    if (this.listenerCount('headers') === 0 && !isOldInternetExplorer(req.headers)) return PLAIN_HEADERS
     this.#decorate(req, res)
     return NO_HEADERS
   }
@@ -273,7 +351,7 @@ export class Engine extends EventEmitter {
   #decorate(req: IncomingMessage, res: ServerResponse): void {
     res.setHeader('Cache-Control', 'no-store')
     res.setHeader('X-Content-Type-Options', 'nosniff')
-    if (isOldInternetExplorer(req)) res.setHeader('X-XSS-Protection', '0')
+    if (isOldInternetExplorer(req.headers)) res.setHeader('X-XSS-Protection', '0')
     if (this.listenerCount('headers') > 0) this.#collectHeaders('headers', req, res)
   }
 
@@ -315,14 +393,18 @@ export class Engine extends EventEmitter {
 
   #withId(req: EngineRequest, fail: (reason: EngineRejection) => void, open: (id: string) => void): void {
     const refuse = (error: unknown): void => fail(rejection('BAD_REQUEST', { name: 'ID_GENERATION_ERROR', error }))
+    const take = (made: string): void => {
+      if (this.#remote === undefined || made.startsWith(this.#ids.incarnation)) open(made)
+      else fail(rejection('BAD_REQUEST', { name: 'ID_GENERATION_ERROR', id: made }, 'in a cluster an id of generateId must begin with io.cluster.incarnation, by which other nodes know the owner'))
+    }
     let id: string | Promise<string>
     try {
       id = this.generateId(req)
     } catch (error) {
       return refuse(error)
     }
-    if (typeof id === 'string') open(id)
-    else if (id instanceof Promise) id.then(open, refuse)
+    if (typeof id === 'string') take(id)
+    else if (id instanceof Promise) id.then(take, refuse)
     else refuse(new Error(`generateId gave ${typeof id}, expected a string`))
   }
 
@@ -345,23 +427,24 @@ export class Engine extends EventEmitter {
     this.#sessions.delete(session.id)
   }
 
-  #openPolling(req: EngineRequest, res: ServerResponse, revision: EngineRevision): void {
+  /** `res` is there when headers may have to be set on the answer. */
+  #openPolling(req: EngineRequest, revision: EngineRevision, exchange: () => PollExchange, res?: ServerResponse): void {
     this.#withId(
       req,
-      (reason) => this.#refuseRequest(req, res, reason),
+      (reason) => (res === undefined ? exchange().refuse(reason) : this.#refuseRequest(req, res, reason)),
       (id) => {
         const { j, b64 } = req._query!
         const session = this.#createSession(id, revision, req)
         const { cookie } = this.opts
-        if (cookie !== undefined && cookie !== false) res.setHeader('Set-Cookie', serializeCookie(cookie, id))
-        if (this.listenerCount('initial_headers') > 0) this.#collectHeaders('initial_headers', req, res)
+        if (cookie !== undefined && cookie !== false) res?.setHeader('Set-Cookie', serializeCookie(cookie, id))
+        if (res !== undefined && this.listenerCount('initial_headers') > 0) this.#collectHeaders('initial_headers', req, res)
         const transport = new PollingTransport(session, {
           isTextOnly: Boolean(b64) || j !== undefined,
           jsonpIndex: revision === 3 && typeof j === 'string' ? j : undefined,
           maxBodyBytes: this.opts.maxHttpBufferSize,
         })
         this.#openSession(session, transport)
-        transport.handleRequest(new HttpExchange(req, res, this.#exchangeHost))
+        transport.handleRequest(exchange())
       },
     )
   }
@@ -502,8 +585,17 @@ function webSocketProblem(req: IncomingMessage, key: string | undefined): Engine
   return undefined
 }
 
-function isOldInternetExplorer(req: IncomingMessage): boolean {
-  const agent = req.headers['user-agent']
+function originRefusal(req: EngineRequest): EngineRejection {
+  return rejection('FORBIDDEN', { name: 'ORIGIN_NOT_ALLOWED', origin: req.headers.origin }, "this Origin is not in the server's cors.origin")
+}
+
+/** What the engine reads of a request when no code of the application sees it. */
+function plainRequest({ method, url, headers, rawHeaders }: RequestHead, socket: Socket): EngineRequest {
+  return { method, url, headers, rawHeaders, socket } as unknown as EngineRequest
+}
+
+function isOldInternetExplorer(headers: IncomingHttpHeaders): boolean {
+  const agent = headers['user-agent']
   return agent !== undefined && (agent.includes(';MSIE') || agent.includes('Trident/'))
 }
 

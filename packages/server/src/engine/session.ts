@@ -27,6 +27,8 @@ export interface SessionContext {
   readonly now: () => number
   /** A listener of the application has failed. */
   readonly reportUserError: (error: unknown, event: string) => void
+  /** The server empties itself: whatever is closed, is closed for that. */
+  isDraining: boolean
   /** The one place where the engine forgets a session. */
   removeSession(session: Session): void
 }
@@ -224,7 +226,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
 
   handleClosed(edge: Edge, reason: CloseReason, description?: unknown): void {
     if (edge === this.#probe) this.#forgetProbe()
-    else if (edge === this.#edge) this.#end(this.readyState === 'closing' ? 'forced close' : reason, description)
+    else if (edge === this.#edge) this.#end(this.readyState === 'closing' ? this.#closeReason : reason, description)
   }
 
   // ---- upgrade
@@ -264,6 +266,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
       this.#outboxBytes = this.#outbox.reduce((bytes, message) => bytes + message.byteLength, 0)
       this.#inFlight = 0
     }
+    if (probe.keepsHeartbeat === true) this.#context.wheel.cancel(this)
     former?.detach()
     this.#tell('upgrade', probe)
     if (this.#outbox.length > 0) this.#scheduleFlush()
@@ -291,7 +294,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
       case 'pong due':
         return this.#end('ping timeout')
       case 'close':
-        return this.#end('forced close')
+        return this.#end(this.#closeReason)
     }
   }
 
@@ -318,10 +321,14 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
 
   #closeEdge(options?: { discard?: boolean }): void {
     const edge = this.#edge
-    if (edge === undefined) return this.#end('forced close')
-    edge.close(options)
+    if (edge === undefined) return this.#end(this.#closeReason)
+    edge.close(this.#context.isDraining ? { ...options, isShutdown: true } : options)
     // An edge that can be closed at once is; a poll that is not there will fetch the close packet later.
-    if (edge.name === 'websocket' || options?.discard === true) this.#end('forced close')
+    if (edge.name === 'websocket' || options?.discard === true) this.#end(this.#closeReason)
+  }
+
+  get #closeReason(): CloseReason {
+    return this.#context.isDraining ? 'server shutting down' : 'forced close'
   }
 
   /** Called by the edge when it has parsed what is no packet. */

@@ -6,8 +6,18 @@ import type { Session } from './session.ts'
 
 /** Why this session takes no second transport, if it does not (spec: EIO-64). */
 export function upgradeProblem(session: Session): EngineRejection | undefined {
-  if (!session.isProbing && !session.upgraded && session.readyState === 'open' && session.transport.name !== 'websocket') return undefined
-  return rejection('BAD_REQUEST', { name: 'ALREADY_UPGRADED', sid: session.id }, 'this session is already upgrading or upgraded')
+  if (
+    !session.isProbing &&
+    !session.upgraded &&
+    session.readyState === 'open' &&
+    session.transport.name !== 'websocket'
+  )
+    return undefined
+  return rejection(
+    'BAD_REQUEST',
+    { name: 'ALREADY_UPGRADED', sid: session.id },
+    'this session is already upgrading or upgraded',
+  )
 }
 
 /** Lets the edge probe; one that has not taken over in time is closed (spec: EIO-63). */

@@ -1,5 +1,6 @@
 // Refusals: an engine error becomes an HTTP answer, on a request and, before any 101, on an upgrade.
 import { ENGINE_ERRORS } from '@tidewire/protocol'
+import { STATUS_CODES } from 'node:http'
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
@@ -27,6 +28,8 @@ export function bodyOf({ code, message, hint }: EngineRejection): string {
 export function rejectRequest(res: ServerResponse, reason: EngineRejection): void {
   if (res.headersSent) return
   const body = bodyOf(reason)
+  // A connection that is kept would bring the client back to a node that is to end.
+  if (reason.status === 503) res.setHeader('Connection', 'close')
   res.writeHead(reason.status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) })
   res.end(body)
 }
@@ -35,7 +38,7 @@ export function rejectRequest(res: ServerResponse, reason: EngineRejection): voi
 export function rejectUpgrade(socket: Duplex, reason: EngineRejection, headers: Record<string, unknown> = {}): void {
   if (!socket.writable) return void socket.destroy()
   const body = reason.hint === undefined ? reason.message : `${reason.message}: ${reason.hint}`
-  const statusText = reason.status === 403 ? 'Forbidden' : reason.status === 426 ? 'Upgrade Required' : 'Bad Request'
+  const statusText = STATUS_CODES[reason.status]!
   const extra = Object.entries(headers).map(([name, value]) => `${name}: ${String(value)}\r\n`)
   socket.end(
     `HTTP/1.1 ${reason.status} ${statusText}\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${extra.join('')}\r\n${body}`,

@@ -23,7 +23,7 @@ import type {
   Last,
   TypedEmitter,
 } from '../events/types.ts'
-import { createId, createSecret } from '../ids.ts'
+import { createSecret } from '../ids.ts'
 import type { Namespace } from '../namespace/namespace.ts'
 import { SessionAwareAdapter } from '../recovery/session-aware-adapter.ts'
 import type { RecoveryFailure, RestoredSession } from '../recovery/session-aware-adapter.ts'
@@ -94,7 +94,7 @@ export class Socket<
     this.#auth = auth
     this.#issued = Date.now()
     // Revision 4: the client computes its own id, which must be this one (spec: SIO-21).
-    this.id = client.revision === 5 ? (session?.sid ?? createId()) : nsp.name === '/' ? client.id : `${nsp.name}#${client.id}`
+    this.id = client.revision === 5 ? (session?.sid ?? (nsp.server as Server<any, any, any, any>).ids.create()) : nsp.name === '/' ? client.id : `${nsp.name}#${client.id}`
     this.recoveryFailure = failure
     if (session === undefined) return
     this.recovered = true

@@ -1,0 +1,296 @@
+// The server's membership of a cluster, `io.cluster`: loads @tidewire/cluster when the `cluster` option asks for it, joins, and holds requests
+// back until that is done. In: the option. Out: session routing for the engines, an adapter for the namespaces, events for the application.
+import { TidewireError, ENGINE_ERRORS } from '@tidewire/protocol'
+import { EventEmitter } from 'node:events'
+import type { LocalSessions, PendingUpgrade, RemoteSessions, SessionRequest } from './engine/cluster-port.ts'
+import type { PollExchange } from './engine/poll-exchange.ts'
+import { emitGuarded } from './events/guarded.ts'
+import type { EngineRejection } from './http/reject.ts'
+import type { IdSource } from './ids.ts'
+
+/** Requests wait so long for the node to join; then they are refused until it has. */
+const JOIN_WAIT_MS = 10_000
+const MAX_WAITING = 10_000
+/** Between two tries to join. */
+const RETRY_MS = [500, 1_000, 2_000, 5_000]
+/** Polls that other nodes' sessions have here get so long to be answered when this node goes. */
+const LEAVE_MS = 1_000
+
+/** What carries the messages of a cluster: see `Bus` of @tidewire/cluster. */
+export interface ClusterBus {
+  readonly name: string
+  publish(subject: string, bytes: Uint8Array): void
+}
+
+export interface ClusterSettings {
+  /** "redis://…", "nats://…", "postgres://…", or a bus made with a client of the application. */
+  readonly bus: string | ClusterBus
+  /** What all nodes know and nobody else; or TIDEWIRE_CLUSTER_SECRET in the environment. */
+  readonly secret?: string
+  /** Goes without a secret on a broker that others may reach. */
+  readonly insecure?: boolean
+  /** For people: in logs and node lists. Default: host name and process id. */
+  readonly name?: string
+  /** Where a balancer reaches this node, for those who list nodes. */
+  readonly address?: string
+  /** Clusters that share a broker have different prefixes. Default "tidewire". */
+  readonly prefix?: string
+}
+
+export type ClusterOption = string | ClusterBus | ClusterSettings
+
+export interface ClusterMember {
+  readonly incarnation: string
+  readonly state: 'alive' | 'suspect'
+  readonly info: {
+    readonly name: string
+    readonly version: string
+    readonly address: string | undefined
+    readonly sessions: number
+  }
+}
+
+/** What @tidewire/cluster gives a server that joins. */
+export interface JoinedCluster {
+  readonly incarnation: string
+  readonly members: ReadonlyMap<string, ClusterMember>
+  readonly routing: RemoteSessions
+  readonly adapter: unknown
+  stats(): Readonly<Record<string, number>>
+  addEngine(sessions: LocalSessions): void
+  leave(timeoutMs: number): Promise<void>
+}
+
+/** What the server gives. */
+export interface ClusterHost {
+  readonly ids: Pick<IdSource, 'incarnation' | 'redraw'>
+  readonly adapter: new (nsp: any) => any
+  readonly maxPayloadBytes: number
+  sessions(): number
+  /** Called for each event of the cluster: "join", "leave", "state", "sessions-lost", "error". */
+  tell(event: string, detail: unknown): void
+}
+
+interface ClusterPackage {
+  prepareCluster(
+    settings: ClusterSettings,
+    host: ClusterHost,
+  ): Promise<{ readonly joined: JoinedCluster; start(): Promise<void> }>
+}
+
+export interface ClusterOwner {
+  readonly ids: IdSource
+  readonly baseAdapter: new (nsp: any) => any
+  readonly maxPayloadBytes: number
+  sessionCount(): number
+  useAdapter(adapter: unknown): void
+  handleError(error: unknown, event: string): void
+}
+
+/**
+ * Events: "ready"; "join" and "leave" with a member; "state" with a member that is suspect or alive again; "sessions-lost" when a node took
+ * sessions with it; "error". What nobody listens to among the last two is a process warning.
+ */
+export class Cluster extends EventEmitter implements RemoteSessions {
+  readonly #owner: ClusterOwner
+  readonly #settings: ClusterSettings
+  readonly #engines: LocalSessions[] = []
+  #joined: JoinedCluster | undefined
+  #isStarted = false
+  #isClosed = false
+  #waiting: ((refusal?: EngineRejection) => void)[] = []
+  #waitTimer: NodeJS.Timeout | undefined
+  #retryTimer: NodeJS.Timeout | undefined
+  #lastError: unknown
+  /** Why requests are refused at once, since a wait was in vain. */
+  #refusal: EngineRejection | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(option: ClusterOption, owner: ClusterOwner) {
+    super()
+    this.#settings = typeof option === 'string' || !('bus' in option) ? { bus: option } : option
+    this.#owner = owner
+    void this.#join(0)
+  }
+
+  /** Four characters, with which every id of this node begins. */
+  get incarnation(): string {
+    return this.#owner.ids.incarnation
+  }
+
+  /** The other nodes, by incarnation. */
+  get members(): ReadonlyMap<string, ClusterMember> {
+    return this.#joined?.members ?? new Map()
+  }
+
+  stats(): Readonly<Record<string, number>> | undefined {
+    return this.#joined?.stats()
+  }
+
+  /** Resolves when this node serves requests as part of the cluster. */
+  ready(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.whenReady((refusal) =>
+        refusal === undefined
+          ? resolve()
+          : reject(
+              new TidewireError('TW_ERR_CLUSTER_JOIN', refusal.hint ?? refusal.message, {
+                cause: this.#lastError,
+                retryable: true,
+              }),
+            ),
+      )
+    })
+  }
+
+  addEngine(sessions: LocalSessions): void {
+    this.#engines.push(sessions)
+    this.#joined?.addEngine(sessions)
+  }
+
+  async #join(tries: number): Promise<void> {
+    try {
+      const { prepareCluster } = await load()
+      const { joined, start } = await prepareCluster(this.#settings, {
+        ids: this.#owner.ids,
+        adapter: this.#owner.baseAdapter,
+        maxPayloadBytes: this.#owner.maxPayloadBytes,
+        sessions: () => this.#owner.sessionCount(),
+        tell: (event, detail) => this.#tell(event, detail),
+      })
+      if (this.#isClosed) return
+      for (const engine of this.#engines) joined.addEngine(engine)
+      this.#joined = joined
+      this.#owner.useAdapter(joined.adapter)
+      await start()
+      joined.routing.whenReady(() => this.#release())
+    } catch (error) {
+      if (this.#isClosed) return
+      this.#lastError = error
+      this.#joined = undefined
+      this.#tell('error', error)
+      // What a user must change first is not tried again.
+      const isFinal = error instanceof TidewireError && !error.retryable
+      if (isFinal || typeof this.#settings.bus !== 'string') return this.#refuse()
+      this.#retryTimer = setTimeout(
+        () => void this.#join(tries + 1),
+        RETRY_MS[Math.min(tries, RETRY_MS.length - 1)],
+      )
+    }
+  }
+
+  #release(): void {
+    clearTimeout(this.#waitTimer)
+    this.#isStarted = true
+    this.#refusal = undefined
+    const waiting = this.#waiting
+    this.#waiting = []
+    this.#tell('ready')
+    for (const handler of waiting) handler()
+  }
+
+  #refuse(): void {
+    clearTimeout(this.#waitTimer)
+    this.#waitTimer = undefined
+    const { code, message } = ENGINE_ERRORS.BAD_REQUEST
+    const cause = this.#lastError instanceof Error ? this.#lastError.message : 'the bus does not answer'
+    this.#refusal = {
+      code,
+      message,
+      status: 503,
+      hint: `this node has not joined its cluster: ${cause}`,
+      context: { name: 'CLUSTER_NOT_JOINED', error: this.#lastError },
+    }
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const handler of waiting) handler(this.#refusal)
+  }
+
+  #tell(event: string, ...args: unknown[]): void {
+    if (this.listenerCount(event) > 0)
+      emitGuarded(this, event, args, (error) => this.#owner.handleError(error, `cluster ${event}`))
+    else if (event === 'error') process.emitWarning(args[0] as Error)
+    else if (event === 'sessions-lost')
+      process.emitWarning(describeLoss(args[0] as SessionsLost), {
+        type: 'TidewireWarning',
+        code: 'TW_WARN_SESSIONS_LOST',
+      })
+  }
+
+  // ---- for the engines
+
+  get isReady(): boolean {
+    return this.#isStarted
+  }
+
+  whenReady(handler: (refusal?: EngineRejection) => void): void {
+    if (this.#isStarted) return handler()
+    if (this.#refusal !== undefined) return handler(this.#refusal)
+    this.#waiting.push(handler)
+    if (this.#waiting.length > MAX_WAITING) return this.#refuse()
+    this.#waitTimer ??= setTimeout(() => this.#refuse(), JOIN_WAIT_MS).unref()
+  }
+
+  isElsewhere(sid: string): boolean {
+    return this.#joined !== undefined && this.#joined.routing.isElsewhere(sid)
+  }
+
+  explainUnknown(sid: string): string {
+    return this.#joined!.routing.explainUnknown(sid)
+  }
+
+  servePoll(request: SessionRequest, exchange: PollExchange): void {
+    this.#joined!.routing.servePoll(request, exchange)
+  }
+
+  serveUpgrade(request: SessionRequest, upgrade: PendingUpgrade): void {
+    this.#joined!.routing.serveUpgrade(request, upgrade)
+  }
+
+  // ---- end
+
+  /** Says goodbye to the others. Sessions of this node have been closed before. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#waitTimer)
+    clearTimeout(this.#retryTimer)
+    const waiting = this.#waiting
+    this.#waiting = []
+    const { code, message } = ENGINE_ERRORS.BAD_REQUEST
+    for (const handler of waiting)
+      handler({ code, message, status: 503, hint: 'the server is shutting down' })
+    await this.#joined?.leave(LEAVE_MS)
+  }
+}
+
+interface SessionsLost {
+  readonly incarnation: string
+  readonly name: string
+  readonly end: string
+  readonly relayed: number
+  readonly remote: number
+}
+
+function describeLoss({ name, end, relayed, remote }: SessionsLost): string {
+  return `the link to node ${name} has ended (${end}): ${relayed} requests and WebSockets here that served its sessions, and ${remote} there that served sessions of this node, are closed`
+}
+
+async function load(): Promise<ClusterPackage> {
+  // A name in a variable: the package is optional, and bundlers must not look for it.
+  const name = '@tidewire/cluster'
+  try {
+    return (await import(name)) as ClusterPackage
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause
+    throw new TidewireError(
+      'TW_ERR_MISSING_PACKAGE',
+      'the cluster option needs the package "@tidewire/cluster", which is not installed: npm install @tidewire/cluster',
+      { cause },
+    )
+  }
+}
