@@ -7,19 +7,20 @@ import type { ClusterClock } from '../clock.ts'
 import type { ClusterNode, ClusterService, Incarnation, LinkEnd, Member } from '../cluster-node.ts'
 import { SERVICE } from '../cluster-node.ts'
 import {
-  ADAPTER_FORMAT,
   INTEREST_FLAG,
   MESSAGE,
   readChanges,
   readSelection,
-  writeChanges,
   writeSelection,
 } from '../wire/adapter-messages.ts'
 import { MessageReader, MessageWriter, malformed } from '../wire/bytes.ts'
 import { Answers } from './answers.ts'
-import { AbsentRooms, Confirmations, OwnInterest } from './interest.ts'
+import { Announcer, NO_SEQUENCE } from './announcer.ts'
+import { AbsentRooms, OwnInterest } from './interest.ts'
 import { Peer, PeerNamespace } from './peer.ts'
 import type { Request } from './request.ts'
+import { targetsOf } from './targets.ts'
+import type { Targets } from './targets.ts'
 
 export interface AdapterServiceOptions {
   /** A node that says nothing for so long does not hold up `fetchSockets` and `allSockets`. Default 1000. */
@@ -73,11 +74,6 @@ export interface OwnNamespace {
 }
 
 const MAX_ABSENT_ROOMS = 10_000
-/** Rooms in one message. */
-const ROOMS_PER_MESSAGE = 1_000
-const NO_SEQUENCE = 0
-const ID_LENGTH = 20
-const INCARNATION_LENGTH = 4
 
 export class AdapterService implements ClusterService {
   readonly node: ClusterNode
@@ -90,13 +86,10 @@ export class AdapterService implements ClusterService {
     { readonly request: Request; handle(peer: Peer, kind: number, reader: MessageReader): void }
   > = new Map()
   readonly #namespaces = new Map<string, OwnNamespace>()
-  readonly #confirmations = new Confirmations()
-  readonly #touched = new Set<OwnNamespace>()
-  readonly #toConfirm = new Map<Peer, number>()
+  readonly announcer: Announcer
   readonly #answers = new Answers(this)
   #lastNumber = 0
   #lastRequest = 0
-  #isFlushScheduled = false
 
   constructor(node: ClusterNode, options: AdapterServiceOptions = {}) {
     this.node = node
@@ -109,6 +102,7 @@ export class AdapterService implements ClusterService {
       onError: (error) => process.emitWarning(error instanceof Error ? error : String(error)),
       ...options,
     }
+    this.announcer = new Announcer(node, this.peers, this.writer)
     node.register(SERVICE.adapter, this)
   }
 
@@ -127,14 +121,14 @@ export class AdapterService implements ClusterService {
       absent: new AbsentRooms(MAX_ABSENT_ROOMS),
     }
     this.#namespaces.set(local.name, own)
-    for (const peer of this.peers.values()) peer.post(this.#namespaceMessage(own))
+    for (const peer of this.peers.values()) peer.post(this.announcer.namespaceMessage(own))
     return own
   }
 
   remove(own: OwnNamespace): void {
     if (this.#namespaces.get(own.local.name) !== own) return
     this.#namespaces.delete(own.local.name)
-    this.#touched.delete(own)
+    this.announcer.forget(own)
     const message = this.writer.start(MESSAGE.namespaceEnd).number(own.number).message
     for (const peer of this.peers.values()) peer.post(message)
   }
@@ -144,139 +138,10 @@ export class AdapterService implements ClusterService {
     return [...this.peers.values()].filter((peer) => peer.isAlive && peer.namespaces.has(own.local.name))
   }
 
-  // ---- interest of this node
-
-  /** The room may have got its first member, or lost its last one. */
-  touch(own: OwnNamespace, room: Room): void {
-    if (this.ownerOf(room) === this.node.incarnation) return
-    own.interest.touch(room)
-    this.#touched.add(own)
-    this.#scheduleFlush()
-  }
-
-  /** When all live nodes know that these rooms have members here; undefined when they do. */
-  whenKnown(own: OwnNamespace, rooms: Iterable<Room>): Promise<void> | undefined {
-    if (this.peers.size === 0) return undefined
-    let known: Promise<void> | undefined
-    for (const room of rooms) {
-      if (this.ownerOf(room) === this.node.incarnation) continue
-      const sequence = own.interest.announcementOf(room)
-      if (sequence === undefined) return this.#confirmations.next
-      known = this.#confirmations.of(sequence) ?? known
-    }
-    return known
-  }
-
-  /** The node that a socket's own room belongs to, as far as it is or was a member. */
-  ownerOf(room: Room): Incarnation | undefined {
-    const { length } = room
-    // Revision 4: "/namespace#id".
-    if (length !== ID_LENGTH && (length < ID_LENGTH + 1 || room.charCodeAt(length - ID_LENGTH - 1) !== 0x23))
-      return undefined
-    const owner = room.slice(length - ID_LENGTH, length - ID_LENGTH + INCARNATION_LENGTH)
-    return owner === this.node.incarnation || this.peers.has(owner) || this.node.isGone(owner)
-      ? owner
-      : undefined
-  }
-
-  #scheduleFlush(): void {
-    if (this.#isFlushScheduled) return
-    this.#isFlushScheduled = true
-    queueMicrotask(() => this.flush())
-  }
-
-  /** Tells what has changed, and confirms what was told. */
-  flush(): void {
-    this.#isFlushScheduled = false
-    for (const [peer, sequence] of this.#toConfirm)
-      peer.post(this.writer.start(MESSAGE.confirm).number(sequence).message)
-    this.#toConfirm.clear()
-    if (this.#touched.size === 0) return
-    const sequence = this.#confirmations.begin()
-    const messages: { own: OwnNamespace; changes: Map<Room, boolean> }[] = []
-    for (const own of this.#touched) {
-      for (const changes of partsOf(own.interest.take(sequence))) messages.push({ own, changes })
-    }
-    this.#touched.clear()
-    const last = messages.at(-1)
-    for (const { own, changes } of messages) {
-      const message = this.#interestMessage(own, changes === last?.changes ? sequence : NO_SEQUENCE, changes)
-      for (const peer of this.peers.values()) peer.post(message)
-    }
-    this.#confirmations.end(
-      last === undefined
-        ? []
-        : [...this.peers.values()].filter((peer) => peer.isAlive).map((peer) => peer.incarnation),
-    )
-  }
-
-  #namespaceMessage(own: OwnNamespace): Uint8Array {
-    return this.writer.start(MESSAGE.namespace).number(own.number).text(own.local.name).message
-  }
-
-  #interestMessage(own: OwnNamespace, sequence: number, changes: Map<Room, boolean>, flags = 0): Uint8Array {
-    return writeChanges(
-      this.writer.start(MESSAGE.interest).number(own.number).number(sequence).byte(flags),
-      changes,
-    ).message
-  }
-
-  *#snapshot(): Generator<Uint8Array, undefined> {
-    yield this.writer.start(MESSAGE.hello).number(ADAPTER_FORMAT).message
-    const namespaces = [...this.#namespaces.values()].map((own) => ({ own, rooms: own.interest.rooms }))
-    for (const { own } of namespaces) yield this.#namespaceMessage(own)
-    for (const { own, rooms } of namespaces) {
-      for (let at = 0; at < rooms.length; at += ROOMS_PER_MESSAGE) {
-        const part = rooms.slice(at, at + ROOMS_PER_MESSAGE).map((room) => [room, true] as const)
-        yield this.#interestMessage(own, NO_SEQUENCE, new Map(part))
-      }
-    }
-    yield this.writer.start(MESSAGE.ready).message
-    return undefined
-  }
-
   // ---- to other nodes
 
-  /** The nodes that a selection concerns, each once. `isFlood`: some only because nothing is known of a room. */
-  targetsOf(own: OwnNamespace, { rooms, flags }: BroadcastOptions): { peers: Peer[]; isFlood: boolean } {
-    const peers: Peer[] = []
-    if (flags?.local === true || this.peers.size === 0) return { peers, isFlood: false }
-    const { name } = own.local
-    const unknown = rooms.size === 0 ? [] : this.#unknownRooms(own, rooms)
-    let isFlood = false
-    for (const peer of this.peers.values()) {
-      const served = peer.namespaces.get(name)
-      if (served === undefined) {
-        if (!peer.isReady || !peer.notServed.has(name)) peers.push(peer)
-      } else if (rooms.size === 0 || !peer.isReady || this.#concerns(peer, served, rooms)) peers.push(peer)
-      else if (unknown.some((room) => !own.absent.has(room, peer.incarnation))) {
-        peers.push(peer)
-        isFlood = true
-      }
-    }
-    return { peers, isFlood }
-  }
-
-  #concerns(peer: Peer, served: PeerNamespace, rooms: ReadonlySet<Room>): boolean {
-    for (const room of rooms) if (served.has(room) || this.ownerOf(room) === peer.incarnation) return true
-    return false
-  }
-
-  /** Rooms that no other node has told of: a join may be under way. A socket's own room has one place where it can be. */
-  #unknownRooms(own: OwnNamespace, rooms: ReadonlySet<Room>): Room[] {
-    const unknown: Room[] = []
-    for (const room of rooms) {
-      if (this.ownerOf(room) !== undefined) continue
-      let isKnown = false
-      for (const peer of this.peers.values()) {
-        if (peer.namespaces.get(own.local.name)?.has(room) === true) {
-          isKnown = true
-          break
-        }
-      }
-      if (!isKnown) unknown.push(room)
-    }
-    return unknown
+  targetsOf(own: OwnNamespace, options: BroadcastOptions): Targets {
+    return targetsOf(own.local.name, own.absent, options, this.node, this.peers)
   }
 
   broadcast(
@@ -343,7 +208,7 @@ export class AdapterService implements ClusterService {
         peer.isReady = true
         return
       case MESSAGE.confirm:
-        return this.#confirmations.confirm(peer.incarnation, reader.number())
+        return this.announcer.handleConfirm(peer.incarnation, reader.number())
       case MESSAGE.absent:
         return this.#handleAbsent(peer, reader.number(), reader.texts())
       case MESSAGE.count:
@@ -369,6 +234,7 @@ export class AdapterService implements ClusterService {
   }
 
   #handleNamespace(peer: Peer, number: number, name: string): void {
+    if (peer.byNumber.has(number)) return
     const served = new PeerNamespace(name)
     peer.namespaces.set(name, served)
     peer.byNumber.set(number, served)
@@ -393,9 +259,7 @@ export class AdapterService implements ClusterService {
       if (hasMembers) own?.absent.delete(room, peer.incarnation)
       else own?.absent.add(room, peer.incarnation)
     })
-    if (sequence === NO_SEQUENCE) return
-    this.#toConfirm.set(peer, sequence)
-    this.#scheduleFlush()
+    if (sequence !== NO_SEQUENCE) this.announcer.confirm(peer, sequence)
   }
 
   #handleAbsent(peer: Peer, number: number, rooms: readonly Room[]): void {
@@ -448,11 +312,11 @@ export class AdapterService implements ClusterService {
   /** Who has made them join goes by what he expects until he hears what has become of it. */
   #handleJoin(peer: Peer, own: OwnNamespace, options: BroadcastOptions, rooms: Room[]): void {
     own.local.joinHere(options, rooms)
-    this.flush()
+    this.announcer.flush()
     const state = new Map(
       rooms.map((room) => [room, own.interest.announcementOf(room) !== undefined] as const),
     )
-    peer.post(this.#interestMessage(own, NO_SEQUENCE, state, INTEREST_FLAG.isAnswer))
+    peer.post(this.announcer.interestMessage(own, NO_SEQUENCE, state, INTEREST_FLAG.isAnswer))
   }
 
   // ---- members
@@ -460,15 +324,14 @@ export class AdapterService implements ClusterService {
   handleLinkUp(member: Member): void {
     const peer = new Peer(member, this.node, this.options.maxQueueBytes)
     this.peers.set(member.incarnation, peer)
-    peer.supply(this.#snapshot())
+    peer.supply(this.announcer.snapshotOf(this.#namespaces.values()))
   }
 
   handleLinkDown(incarnation: Incarnation, end: LinkEnd): void {
     const peer = this.peers.get(incarnation)
     if (peer === undefined) return
     this.peers.delete(incarnation)
-    this.#toConfirm.delete(peer)
-    this.#confirmations.forget(incarnation)
+    this.announcer.handleGone(peer)
     for (const own of this.#namespaces.values()) own.absent.forget(incarnation)
     for (const { request } of [...this.requests.values()]) request.lose(incarnation)
     if (end !== 'left') this.#tellGap(peer, end)
@@ -479,7 +342,7 @@ export class AdapterService implements ClusterService {
     if (peer === undefined) return
     peer.member = member
     if (peer.isAlive) return
-    this.#confirmations.forget(member.incarnation)
+    this.announcer.handleSuspect(member.incarnation)
     for (const { request } of [...this.requests.values()]) request.lose(member.incarnation)
   }
 
@@ -501,12 +364,4 @@ export class AdapterService implements ClusterService {
     }
     for (const { local } of this.#namespaces.values()) local.tellGap(gap)
   }
-}
-
-function* partsOf(changes: Map<Room, boolean>): Generator<Map<Room, boolean>> {
-  if (changes.size === 0) return
-  if (changes.size <= ROOMS_PER_MESSAGE) return yield changes
-  const entries = [...changes]
-  for (let at = 0; at < entries.length; at += ROOMS_PER_MESSAGE)
-    yield new Map(entries.slice(at, at + ROOMS_PER_MESSAGE))
 }

@@ -39,8 +39,8 @@ export function createClusterAdapter(service: AdapterService, Base: AdapterClass
     override addAll(id: SocketId, rooms: Set<Room>): Promise<void> | void {
       const added = super.addAll(id, rooms)
       for (const room of rooms)
-        if (this.#own.interest.announcementOf(room) === undefined) service.touch(this.#own, room)
-      const known = service.whenKnown(this.#own, rooms)
+        if (this.#own.interest.announcementOf(room) === undefined) service.announcer.touch(this.#own, room)
+      const known = service.announcer.whenKnown(this.#own, rooms)
       return known === undefined || added === undefined
         ? (known ?? added)
         : Promise.all([added, known]).then(() => {})
@@ -48,7 +48,7 @@ export function createClusterAdapter(service: AdapterService, Base: AdapterClass
 
     override del(id: SocketId, room: Room): Promise<void> | void {
       const left = super.del(id, room)
-      if (!this.rooms.has(room)) service.touch(this.#own, room)
+      if (!this.rooms.has(room)) service.announcer.touch(this.#own, room)
       return left
     }
 
@@ -64,7 +64,7 @@ export function createClusterAdapter(service: AdapterService, Base: AdapterClass
     }
 
     #touchEmpty(rooms: Iterable<Room>): void {
-      for (const room of rooms) if (!this.rooms.has(room)) service.touch(this.#own, room)
+      for (const room of rooms) if (!this.rooms.has(room)) service.announcer.touch(this.#own, room)
     }
 
     isWanted(room: Room): boolean {

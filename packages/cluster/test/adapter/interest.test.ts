@@ -135,7 +135,7 @@ it("[CLU-85] a socket's own room goes to the node that its id names, and is told
   cluster.servers[1]!.node.sent.length = 0
 
   const known = adapter.addAll('bbbb0123456789abcdef', new Set(['bbbb0123456789abcdef']))
-  service.flush()
+  service.announcer.flush()
   expect(known).toBeUndefined()
   expect(cluster.servers[1]!.node.sent.filter(({ kind }) => kind === MESSAGE.interest)).toEqual([])
   targets(0)

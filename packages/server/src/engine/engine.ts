@@ -54,6 +54,12 @@ const DRAINING: EngineRejection = {
   status: 503,
 }
 
+/** A balancer that is told to tries the next node. */
+const DRAINING: EngineRejection = {
+  ...rejection('BAD_REQUEST', { name: 'SERVER_DRAINING' }, 'this node is being shut down and takes no new sessions; try again'),
+  status: 503,
+}
+
 /** RFC 6455, 1.3. */
 const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
@@ -166,6 +172,16 @@ export class Engine extends EventEmitter implements DirectEngine {
       destroyUpgrade: options.destroyUpgrade ?? true,
       destroyUpgradeTimeout: options.destroyUpgradeTimeout ?? 1000,
     })
+  }
+
+  /** Requests are served: the node is part of its cluster, if it has one, and serves new sessions. */
+  get isReady(): boolean {
+    return !this.#isClosed && !this.#context.isDraining && (this.#remote === undefined || this.#remote.isReady)
+  }
+
+  /** No new sessions from now on: 503, so that balancers try another node. Those that there are go on until they are closed. */
+  refuseSessions(): void {
+    this.#context.isDraining = true
   }
 
   /** Requests are served: the node is part of its cluster, if it has one, and serves new sessions. */
@@ -296,6 +312,7 @@ export class Engine extends EventEmitter implements DirectEngine {
 
   #allow(req: EngineRequest, done: (refusal?: EngineRejection) => void): void {
     if (this.#isClosed) return done(rejection('BAD_REQUEST', { name: 'SERVER_CLOSED' }, 'the server is shutting down'))
+    if (this.#context.isDraining) return done(DRAINING)
     if (this.#context.isDraining) return done(DRAINING)
     const { allowRequest } = this.opts
     const forgery = this.#forgeryRefusal(req)
