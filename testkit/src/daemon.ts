@@ -210,10 +210,17 @@ auto.create.topics.enable=true
 }
 
 /** A real Redis without persistence. */
-export async function startRedis(): Promise<Daemon> {
+export async function startRedis(options: { port?: number } = {}): Promise<Daemon> {
   const program = await provision('redis')
-  const port = await freePort()
+  const port = options.port ?? (await freePort())
   return startDaemon(program, ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], { port })
+}
+
+/** A real NATS server without JetStream; `port` for a restart in the same place. */
+export async function startNats(options: { port?: number } = {}): Promise<Daemon> {
+  const program = await provision('nats')
+  const port = options.port ?? (await freePort())
+  return startDaemon(program, ['-a', '127.0.0.1', '-p', String(port)], { port })
 }
 
 export interface Postgres extends Daemon {

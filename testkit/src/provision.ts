@@ -51,6 +51,8 @@ export interface Provisions {
   kafka: JavaTools & { classpath: string }
   /** The server program. */
   redis: string
+  /** The server program. */
+  nats: string
   /** The folder of the server programs. */
   postgres: string
   /** Load balancers: the programs. */
@@ -93,6 +95,10 @@ const makers: { [K in keyof Provisions]: () => Provisions[K] } = {
   redis: () => {
     if (which('redis-server') === undefined) aptInstall(['redis-server'])
     return need('redis-server')
+  },
+  nats: () => {
+    if (which('nats-server') === undefined) aptInstall(['nats-server'])
+    return need('nats-server')
   },
   postgres: () => {
     const found = findPostgres()
