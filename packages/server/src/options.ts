@@ -32,8 +32,6 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
   onHandlerError?: HandlerErrorHook
   /** Answers `GET <path>/health` (or the path that is given) with 200 when new clients are welcome, 503 when not. Default: off. */
   health?: boolean | string
-  /** Answers `GET <path>/health` (or the path that is given) with 200 when new clients are welcome, 503 when not. Default: off. */
-  health?: boolean | string
   /** Attachments of one packet, received and sent. Default 10. */
   maxAttachments?: number
   /** Nesting of event data, received and sent. Default 2000. */
@@ -42,7 +40,7 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
 
 const KNOWN: ReadonlySet<string> = new Set<keyof ServerOptions>([
   'path', 'serveClient', 'adapter', 'cluster', 'parser', 'connectTimeout', 'connectionStateRecovery', 'cleanupEmptyChildNamespaces',
-  'onHandlerError', 'health', 'health', 'maxAttachments', 'maxDepth', 'pingTimeout', 'pingInterval', 'upgradeTimeout', 'maxHttpBufferSize',
+  'onHandlerError', 'health', 'maxAttachments', 'maxDepth', 'pingTimeout', 'pingInterval', 'upgradeTimeout', 'maxHttpBufferSize',
   'maxOutboxBytes', 'allowRequest', 'transports', 'allowUpgrades', 'perMessageDeflate', 'httpCompression', 'initialPacket',
   'cookie', 'cors', 'allowEIO3', 'wsEngine', 'addTrailingSlash', 'destroyUpgrade', 'destroyUpgradeTimeout', 'directHttp',
 ])

@@ -15,8 +15,6 @@ import type { Codec } from './codec.ts'
 import { Connection } from './connection.ts'
 import { drainEngine } from './drain.ts'
 import type { DrainOptions, DrainResult } from './drain.ts'
-import { drainEngine } from './drain.ts'
-import type { DrainOptions, DrainResult } from './drain.ts'
 import { Engine } from './engine/engine.ts'
 import type { EngineSession } from './engine/contract.ts'
 import { callGuarded } from './events/guarded.ts'
@@ -37,8 +35,6 @@ import type {
   TypedEmitter,
 } from './events/types.ts'
 import { serveClientFile } from './http/client-bundle.ts'
-import { serveHealth } from './http/health.ts'
-import type { Readiness } from './http/health.ts'
 import { serveHealth } from './http/health.ts'
 import type { Readiness } from './http/health.ts'
 import type { HttpServerLike } from './http/attach.ts'
@@ -235,25 +231,12 @@ export class Server<
     if (this.cluster !== undefined) this.cluster.addEngine(engine.joinCluster(this.cluster))
     engine.attach(server, { ...options, path: this.#path })
     this.#serveHealth(server)
-    this.#serveHealth(server)
     if (!this.#serveClient) return
     const others = server.listeners('request').slice()
     server.removeAllListeners('request')
     const path = `${this.#path}/`
     server.on('request', (req: IncomingMessage, res: ServerResponse) => {
       if (req.url?.startsWith(path) === true && req.url.charCodeAt(path.length) !== 0x3f && serveClientFile(req, res, path, CLIENT_FOLDERS)) return
-      for (const other of others) Reflect.apply(other, server, [req, res])
-    })
-  }
-
-  #serveHealth(server: HttpLike): void {
-    const { health } = this.opts
-    if (health === undefined || health === false) return
-    const path = health === true ? `${this.#path}/health` : health
-    const others = server.listeners('request').slice()
-    server.removeAllListeners('request')
-    server.on('request', (req: IncomingMessage, res: ServerResponse) => {
-      if (serveHealth(req, res, path, this.readiness, this.engine.clientsCount)) return
       for (const other of others) Reflect.apply(other, server, [req, res])
     })
   }
@@ -297,24 +280,8 @@ export class Server<
     return (this.#draining ??= this.engine === undefined ? Promise.resolve({ sessions: 0, closed: 0, cut: 0 }) : drainEngine(this.engine, options))
   }
 
-  /** Whether it serves new clients: what the health endpoint says. */
-  get readiness(): Readiness {
-    if (this.#isClosed) return 'closed'
-    if (this.#draining !== undefined) return 'draining'
-    return this.engine === undefined || this.engine.isReady === false ? 'starting' : 'ready'
-  }
-
-  /**
-   * Empties this node before it is stopped: tells balancers, refuses new sessions, and closes those that there are, spread over time and
-   * each when its client has fetched what waited for it. Resolves with counts; `close()` is what follows.
-   */
-  drain(options: DrainOptions = {}): Promise<DrainResult> {
-    return (this.#draining ??= this.engine === undefined ? Promise.resolve({ sessions: 0, closed: 0, cut: 0 }) : drainEngine(this.engine, options))
-  }
-
   /** Disconnects all clients, closes the engine and the HTTP server. */
   async close(callback?: (error?: Error) => void): Promise<void> {
-    this.#isClosed = true
     this.#isClosed = true
     // First, and within the call: "disconnect" listeners have run when it returns, and adapters still know the rooms.
     this.engine?.close()

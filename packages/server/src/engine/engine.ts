@@ -54,12 +54,6 @@ const DRAINING: EngineRejection = {
   status: 503,
 }
 
-/** A balancer that is told to tries the next node. */
-const DRAINING: EngineRejection = {
-  ...rejection('BAD_REQUEST', { name: 'SERVER_DRAINING' }, 'this node is being shut down and takes no new sessions; try again'),
-  status: 503,
-}
-
 /** RFC 6455, 1.3. */
 const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
@@ -184,16 +178,6 @@ export class Engine extends EventEmitter implements DirectEngine {
     this.#context.isDraining = true
   }
 
-  /** Requests are served: the node is part of its cluster, if it has one, and serves new sessions. */
-  get isReady(): boolean {
-    return !this.#isClosed && !this.#context.isDraining && (this.#remote === undefined || this.#remote.isReady)
-  }
-
-  /** No new sessions from now on: 503, so that balancers try another node. Those that there are go on until they are closed. */
-  refuseSessions(): void {
-    this.#context.isDraining = true
-  }
-
   /** Closes all sessions with "server shutting down" and serves no new ones. */
   close(): this {
     this.#isClosed = true
@@ -235,6 +219,7 @@ export class Engine extends EventEmitter implements DirectEngine {
   mayServeDirectly({ isUpgrade, bodyBytes, headers }: RequestHead): boolean {
     const { cors, cookie } = this.opts
     return (
+      !this.#context.isDraining &&
       !this.#mustKeepRequests &&
       this.#foreign === undefined &&
       (this.#remote === undefined || this.#remote.isReady) &&
@@ -312,7 +297,6 @@ export class Engine extends EventEmitter implements DirectEngine {
 
   #allow(req: EngineRequest, done: (refusal?: EngineRejection) => void): void {
     if (this.#isClosed) return done(rejection('BAD_REQUEST', { name: 'SERVER_CLOSED' }, 'the server is shutting down'))
-    if (this.#context.isDraining) return done(DRAINING)
     if (this.#context.isDraining) return done(DRAINING)
     const { allowRequest } = this.opts
     const forgery = this.#forgeryRefusal(req)

@@ -29,8 +29,6 @@ export interface SessionContext {
   readonly reportUserError: (error: unknown, event: string) => void
   /** The server empties itself: whatever is closed, is closed for that. */
   isDraining: boolean
-  /** The server empties itself: whatever is closed, is closed for that. */
-  isDraining: boolean
   /** The one place where the engine forgets a session. */
   removeSession(session: Session): void
 }

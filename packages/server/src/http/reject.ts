@@ -1,7 +1,6 @@
 // Refusals: an engine error becomes an HTTP answer, on a request and, before any 101, on an upgrade.
 import { ENGINE_ERRORS } from '@tidewire/protocol'
 import { STATUS_CODES } from 'node:http'
-import { STATUS_CODES } from 'node:http'
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
@@ -29,8 +28,6 @@ export function bodyOf({ code, message, hint }: EngineRejection): string {
 export function rejectRequest(res: ServerResponse, reason: EngineRejection): void {
   if (res.headersSent) return
   const body = bodyOf(reason)
-  // A connection that is kept would bring the client back to a node that is to end.
-  if (reason.status === 503) res.setHeader('Connection', 'close')
   // A connection that is kept would bring the client back to a node that is to end.
   if (reason.status === 503) res.setHeader('Connection', 'close')
   res.writeHead(reason.status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) })
