@@ -104,6 +104,8 @@ export class DirectConnection {
     this.#socket.pause()
     if (bytes.length > 0) this.#socket.unshift(bytes)
     this.#host.handOver(this.#socket)
+    // Nobody else resumes what was paused here.
+    this.#socket.resume()
   }
 
   #release(): void {
