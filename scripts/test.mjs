@@ -46,6 +46,7 @@ const steps = {
   spec: check('spec', process.execPath, ['scripts/spec-coverage.ts']),
   unit: vitest('unit'),
   autobahn: check('autobahn', process.execPath, ['--conditions=tidewire-source', 'scripts/autobahn.mjs']),
+  size: check('size', process.execPath, ['scripts/size-budget.mjs', '--build']),
   built: check('built', process.execPath, ['scripts/test-built.mjs']),
   interop: vitest('interop'),
   browser: vitest('browser'),

@@ -7,6 +7,7 @@ import { minify as terser } from 'terser'
 export interface Features {
   HAS_REVISION_3: boolean
   HAS_DEBUG: boolean
+  HAS_UNREF: boolean
 }
 
 /** Replaces src/features.ts, whose constants are all true; what depends on a false one is dropped as dead code. */
@@ -55,6 +56,9 @@ function walk(node: any, visit: (node: any) => void): void {
   for (const child of Object.values(node)) if (typeof child === 'object' && child !== null) walk(child, visit)
 }
 
+/** Members that neither applications nor their transports and parsers see. */
+const INTERNAL = /^(withError|isPending|tryCount|fromQueue|_isTooLarge|_watch|_route)$/
+
 /** Terser: 170 bytes less after gzip than the bundler's own minifier makes of the same. */
 export function minifier(format: 'esm' | 'iife'): Plugin {
   return {
@@ -62,13 +66,16 @@ export function minifier(format: 'esm' | 'iife'): Plugin {
     renderChunk: {
       order: 'post',
       async handler(code) {
-        const { code: small, map } = await terser(code, {
+        // One keyword for all declarations compresses better; as wide as before, so that positions stay.
+        const even = code.replace(/\bconst (?=[\w$[{])/g, 'let   ')
+        const { code: small, map } = await terser(even, {
           module: format === 'esm',
-          toplevel: true,
+          toplevel: format === 'esm',
           ecma: 2020,
-          compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, keep_fargs: false },
+          compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, keep_fargs: false, sequences: false, unsafe: true },
           sourceMap: { asObject: true },
           format: { comments: false },
+          mangle: { properties: { regex: INTERNAL } },
         })
         return { code: small!, map: map as any }
       },

@@ -6,9 +6,12 @@ import type { Features } from './build-plugins.ts'
 // CommonJS callers expect the module itself to be `io`, with the other exports on it.
 const CALLABLE = 'module.exports = Object.assign((...args) => exports.io(...args), exports);'
 
-const FULL: Features = { HAS_REVISION_3: true, HAS_DEBUG: false }
+/** The script bundles work with CommonJS and AMD loaders too. */
+const UNIVERSAL = 'typeof module=="object"&&module.exports?module.exports=io:typeof define=="function"&&define.amd&&define(function(){return io});'
+
+const FULL: Features = { HAS_REVISION_3: true, HAS_DEBUG: false, HAS_UNREF: false }
 const WITH_DEBUG: Features = { ...FULL, HAS_DEBUG: true }
-const WEBSOCKET_ONLY: Features = { HAS_REVISION_3: false, HAS_DEBUG: false }
+const WEBSOCKET_ONLY: Features = { HAS_REVISION_3: false, HAS_DEBUG: false, HAS_UNREF: false }
 
 /** The folder holds script bundles under their official names, so `.js` is no module in it. */
 const node: UserConfig = {
@@ -19,6 +22,7 @@ const node: UserConfig = {
   dts: { oxc: {} },
   sourcemap: true,
   clean: false,
+  checks: { pluginTimings: false },
 }
 
 interface Bundle {
@@ -42,7 +46,7 @@ function bundle(entry: string, fileName: string, { format = 'esm', with: wanted 
     define: { 'globalThis.Buffer': 'undefined' },
     plugins: [features(wanted), ...(isForPeople ? [] : [shortErrors()]), ...(minify ? [minifier(format)] : [])],
     inputOptions: { resolve: { conditionNames: ['tidewire-source', 'browser', 'import'] } },
-    ...(dts ? {} : { outputOptions: { entryFileNames: fileName } }),
+    ...(dts ? {} : { outputOptions: { entryFileNames: fileName, ...(format === 'iife' && { name: 'io', exports: 'default', footer: UNIVERSAL }) } }),
   }
 }
 

@@ -10,15 +10,13 @@ export interface BackoffOptions {
 
 export class Backoff implements BackoffOptions {
   attempts = 0
-  min: number
-  max: number
-  jitter: number
+  declare min: number
+  declare max: number
+  declare jitter: number
   readonly #random: () => number
 
-  constructor({ min, max, jitter }: BackoffOptions, random: () => number = Math.random) {
-    this.min = min
-    this.max = max
-    this.jitter = jitter
+  constructor(options?: BackoffOptions, random: () => number = Math.random) {
+    Object.assign(this, options)
     this.#random = random
   }
 

@@ -1,12 +1,12 @@
 // The codec of Socket.IO packets for browsers: the wire of @tidewire/protocol's in a fraction of its bytes, by way of JSON's own replacer and
 // reviver. What it gives up is speed on large values and texts in errors: a bad packet is an error with a code.
+import { RESERVED_EVENTS } from '@tidewire/protocol'
 import type { SocketPacket, SocketRevision } from '@tidewire/protocol'
 import type { ClientCodec } from './codec.ts'
 import { HAS_REVISION_3 } from './features.ts'
 
 /** Accepted and sent in one packet, as by every official parser. */
 const MAX_ATTACHMENTS = 10
-const RESERVED = /^(connect|connect_error|disconnect|disconnecting|newListener|removeListener)$/
 
 function refuse(code: string, cause?: unknown): never {
   throw Object.assign(new Error(code, { cause }), { code })
@@ -25,7 +25,7 @@ export function createCompactCodec(revision: SocketRevision): ClientCodec {
         json = JSON.stringify(data, function (this: any, key: string, value: unknown) {
           // As it was before its toJSON; a Blob has no bytes at hand and goes as it is.
           const raw: any = this[key]
-          const isBlob = globalThis.Blob && raw instanceof Blob
+          const isBlob = raw instanceof Blob
           const bytes = raw instanceof ArrayBuffer ? new Uint8Array(raw) : ArrayBuffer.isView(raw) && new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength)
           if (!isBlob && !bytes) return value
           binary.push((bytes || raw) as Uint8Array)
@@ -43,7 +43,7 @@ export function createCompactCodec(revision: SocketRevision): ClientCodec {
       if (typeof chunk === 'string') {
         if (due > 0) refuse('TW_ERR_SOCKET_PACKET')
         const count = /^[56](\d+)-/.exec(chunk)
-        if (count === null) return decode(chunk, undefined, revision)
+        if (!count) return decode(chunk, undefined, revision)
         due = Number(count[1])
         if (due > MAX_ATTACHMENTS || due === 0) refuse('TW_ERR_ATTACHMENTS')
         text = chunk[0] + chunk.slice(count[0].length)
@@ -73,32 +73,26 @@ function decode(text: string, attachments: Uint8Array[] | undefined, revision: S
   const type = (kind > 4 ? kind - 3 : kind) as SocketPacket['type']
   let data: any
   try {
-    data =
-      json &&
-      JSON.parse(
+    if (json) {
+      data = JSON.parse(
         json,
-        attachments &&
-          ((_key, value: any) =>
-            value?._placeholder === true ? (attachments[value.num] ?? refuse('TW_ERR_ATTACHMENTS')) : value),
+        attachments && ((_key, value: any) => (value?._placeholder === true ? (attachments[value.num] ?? refuse('TW_ERR_ATTACHMENTS')) : value)),
       )
+    }
   } catch (error) {
     refuse((error as any).code ?? 'TW_ERR_SOCKET_PACKET', error)
   }
   const isOld = HAS_REVISION_3 && revision === 4
   const isList = Array.isArray(data)
-  const isObject = typeof data === 'object' && data !== null && (!isList || isOld)
   const name = isList && data[0]
   const isValid =
-    type === 0
-      ? !json || data === null || isObject
-      : type === 1
-        ? !json
-        : type === 4
-          ? !json || typeof data === 'string' || isObject
-          : isList && (type === 3 || typeof name === 'number' || (typeof name === 'string' && (isOld || !RESERVED.test(name))))
+    type === 1
+      ? !json
+      : type === 0 || type === 4
+        ? typeof (data ?? {}) === 'object' ? !isList || isOld : type > 0 && typeof data === 'string'
+        : isList && (type === 3 || typeof name === 'number' || (typeof name === 'string' && (isOld || !RESERVED_EVENTS.has(name))))
   if (!isValid) refuse('TW_ERR_SOCKET_PACKET')
-  const packet: SocketPacket = { type, nsp }
-  if (json) packet.data = data
+  const packet: SocketPacket = { type, nsp, data }
   if (id) packet.id = Number(id)
   return packet
 }

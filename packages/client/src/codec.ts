@@ -17,7 +17,7 @@ export function setDefaultParser(parser: unknown): void {
 
 export function createCodec(given: unknown, revision: SocketRevision): ClientCodec {
   const parser: any = given ?? defaultParser
-  if (parser === undefined) return platform().createCodec(revision)
+  if (!parser) return platform().createCodec(revision)
   const encoder = new parser.Encoder()
   const decoder = new parser.Decoder()
   let decoded: SocketPacket | undefined

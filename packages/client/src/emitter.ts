@@ -9,12 +9,12 @@ export class Emitter<
   EmitEvents extends EventsMap = EventsMap,
   ReservedEvents extends EventsMap = {},
 > {
-  #listeners: Map<string | symbol, Listener[]> | undefined
+  readonly #listeners: Map<string | symbol, Listener[]> = new Map()
 
   on<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event: Event, listener: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this {
-    const listeners = (this.#listeners ??= new Map()).get(event)
-    if (listeners === undefined) this.#listeners.set(event, [listener])
-    else listeners.push(listener)
+    const listeners = this.#listeners.get(event)
+    if (listeners) listeners.push(listener)
+    else this.#listeners.set(event, [listener])
     return this
   }
 
@@ -28,20 +28,18 @@ export class Emitter<
   }
 
   off<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event?: Event, listener?: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this {
-    if (event === undefined) this.#listeners = undefined
-    else if (listener === undefined) this.#listeners?.delete(event)
+    if (event === undefined) this.#listeners.clear()
     else {
-      const rest = this.#listeners?.get(event)?.filter((one) => one !== listener && (one as { listener?: unknown }).listener !== listener)
-      if (rest?.length) this.#listeners!.set(event, rest)
-      else this.#listeners?.delete(event)
+      const rest = listener && this.#listeners.get(event)?.filter((one) => one !== listener && (one as { listener?: unknown }).listener !== listener)
+      if (rest?.length) this.#listeners.set(event, rest)
+      else this.#listeners.delete(event)
     }
     return this
   }
 
   /** Calls the listeners; named so that `emit` is free for what goes to the server. */
   emitReserved(event: string | symbol, ...args: any[]): this {
-    const listeners = this.#listeners?.get(event)
-    if (listeners !== undefined) for (const listener of listeners.slice()) listener.apply(this, args)
+    for (const listener of this.#listeners.get(event)?.slice() ?? []) listener.apply(this, args)
     return this
   }
 
@@ -50,23 +48,24 @@ export class Emitter<
   }
 
   listeners<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event: Event): ReservedOrUserListener<ReservedEvents, ListenEvents, Event>[] {
-    return (this.#listeners?.get(event) ?? []) as ReservedOrUserListener<ReservedEvents, ListenEvents, Event>[]
+    return (this.#listeners.get(event) ?? []) as ReservedOrUserListener<ReservedEvents, ListenEvents, Event>[]
   }
 
   hasListeners(event: ReservedOrUserEventNames<ReservedEvents, ListenEvents>): boolean {
-    return this.#listeners?.has(event) ?? false
+    return this.#listeners.has(event)
   }
 
-  addEventListener<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event: Event, listener: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this {
-    return this.on(event, listener)
+  static {
+    const methods = this.prototype as any
+    methods.addEventListener = methods.on
+    methods.removeListener = methods.removeEventListener = methods.removeAllListeners = methods.off
   }
-  removeListener<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event?: Event, listener?: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this {
-    return this.off(event, listener)
-  }
-  removeEventListener<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event?: Event, listener?: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this {
-    return this.off(event, listener)
-  }
-  removeAllListeners(event?: ReservedOrUserEventNames<ReservedEvents, ListenEvents>): this {
-    return this.off(event)
-  }
+}
+
+/** The names of the DOM and of Node for the same. */
+export interface Emitter<ListenEvents extends EventsMap = EventsMap, EmitEvents extends EventsMap = EventsMap, ReservedEvents extends EventsMap = {}> {
+  addEventListener<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event: Event, listener: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this
+  removeListener<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event?: Event, listener?: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this
+  removeEventListener<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event?: Event, listener?: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this
+  removeAllListeners(event?: ReservedOrUserEventNames<ReservedEvents, ListenEvents>): this
 }

@@ -1,5 +1,6 @@
-// Entry of the script-tag bundles: the global `io`, callable, with the other exports on it.
+// Entry of the script bundles: `io`, callable, with the other exports on it. The build makes it a global, or what `require` gives.
 import * as exported from './browser.ts'
 
-const { default: _default, ...rest } = exported
-;(globalThis as any).io = Object.assign((...args: any[]) => (exported.io as (...args: any[]) => unknown)(...args), rest)
+const callable: unknown = Object.assign((...args: any[]) => (exported.io as (...args: any[]) => unknown)(...args), exported)
+
+export default callable

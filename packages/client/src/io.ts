@@ -18,9 +18,9 @@ export function io(first?: string | Options, second?: Options): Socket {
   const options: Options = { ...(isUri ? second : first) }
   const url = parseUrl(isUri ? first : undefined)
   const known = managers.get(url.id)
-  const isTaken = known !== undefined && url.path in known.nsps
+  const isTaken = known && url.path in known.nsps
   const isNew = options.forceNew || options['force new connection'] || options.multiplex === false || isTaken
-  if (url.query !== '' && options.query === undefined) options.query = decodeQuery(url.query)
+  if (url.query) options.query ??= decodeQuery(url.query)
   const manager = (!isNew && known) || new Manager(url.source, options)
   if (HAS_DEBUG) debug!('%s connection for %s', manager === known ? 'known' : 'new', url.source)
   if (!isNew) managers.set(url.id, manager)

@@ -9,7 +9,7 @@ import { scope } from './debug.ts'
 import { Emitter } from './emitter.ts'
 import type { DefaultEventsMap, EventsMap } from './event-types.ts'
 import type { Attempt, EngineClient } from './engine/engine-client.ts'
-import { HAS_DEBUG } from './features.ts'
+import { HAS_DEBUG, HAS_REVISION_3 } from './features.ts'
 import type { ManagerOptions, SocketOptions } from './options.ts'
 import { platform } from './platform/platform.ts'
 import type { ConnectErrorCode } from './platform/platform.ts'
@@ -63,15 +63,15 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
   ManagerReservedEvents
 > {
   /** The URL of the server; undefined for the one the page came from. */
-  readonly uri: string
-  opts: Partial<ManagerOptions & SocketOptions>
+  declare readonly uri: string
+  declare opts: Partial<ManagerOptions & SocketOptions>
   /** The engine session of the current connection. */
-  engine!: EngineClient
-  _autoConnect: boolean
+  declare engine: EngineClient
+  declare _autoConnect: boolean
   _readyState: 'opening' | 'open' | 'closed' = 'closed'
   _reconnecting = false
   readonly nsps: { [name: string]: Socket<any, any> } = {}
-  readonly backoff: Backoff = new Backoff({ min: 0, max: 0, jitter: 0 })
+  readonly backoff: Backoff = new Backoff()
   #codec: ClientCodec | undefined
   #skipReconnect = false
   #stopWaiting: (() => void) | undefined
@@ -81,8 +81,9 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
   constructor(uri?: string, options?: Partial<ManagerOptions & SocketOptions>)
   constructor(first?: string | Partial<ManagerOptions & SocketOptions>, second?: Partial<ManagerOptions & SocketOptions>) {
     super()
-    this.uri = typeof first === 'string' ? first : (undefined as unknown as string)
-    const options = (typeof first === 'string' ? second : first) ?? {}
+    const isUri = typeof first === 'string'
+    this.uri = (isUri ? first : undefined)!
+    const options = (isUri ? second : first) ?? {}
     this.opts = { path: '/socket.io', ...options }
     for (const name of Object.keys(SETTINGS) as (keyof typeof SETTINGS)[]) (this as any)['_' + name] = options[name] ?? SETTINGS[name]
     this.#applySettings()
@@ -90,20 +91,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     if (this._autoConnect) this.open()
   }
 
-  // ---- settings: each a method that reads without an argument and sets with one
-
-  /** Whether it reconnects by itself, read or set. Default true. */
-  declare reconnection: { (): boolean; (value: boolean): Manager<ListenEvents, _EmitEvents> }
-  /** How often it tries to reconnect, read or set. Default Infinity. */
-  declare reconnectionAttempts: { (): number; (value: number): Manager<ListenEvents, _EmitEvents> }
-  /** Milliseconds before the first attempt, read or set. Default 1000. */
-  declare reconnectionDelay: { (): number; (value: number): Manager<ListenEvents, _EmitEvents> }
-  /** Most milliseconds between two attempts, read or set. Default 5000. */
-  declare reconnectionDelayMax: { (): number; (value: number): Manager<ListenEvents, _EmitEvents> }
-  /** How far delays are spread, from 0 to 1, read or set. Default 0.5. */
-  declare randomizationFactor: { (): number; (value: number): Manager<ListenEvents, _EmitEvents> }
-  /** Milliseconds for one attempt to connect, or false; read or set. Default 20000. */
-  declare timeout: { (): number | boolean; (value: number | boolean): Manager<ListenEvents, _EmitEvents> }
+  // ---- settings: each a method (see the interface below) that reads without an argument and sets with one
 
   declare _reconnection: boolean
   declare _reconnectionAttempts: number
@@ -124,10 +112,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
   }
 
   #applySettings(): void {
-    const { backoff } = this
-    backoff.min = this._reconnectionDelay
-    backoff.max = this._reconnectionDelayMax
-    backoff.jitter = this._randomizationFactor
+    Object.assign(this.backoff, { min: this._reconnectionDelay, max: this._reconnectionDelayMax, jitter: this._randomizationFactor })
     if (!this._reconnection) this.#skipReconnect = true
   }
 
@@ -147,7 +132,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
       explain(error, engine, code)
       if (HAS_DEBUG) debug!('cannot connect: %s', error.message)
       this.emitReserved('error', error)
-      if (callback !== undefined) callback(error)
+      if (callback) callback(error)
       else if (!this._reconnecting && this._reconnection && this.backoff.attempts === 0) this.#reconnect()
     }
     engine.on('open', () => {
@@ -182,7 +167,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
   #handleOpen(engine: EngineClient): void {
     this._readyState = 'open'
     // The revision may still change from 4 to 3 while the first packet is on its way; both codecs read a CONNECT.
-    this.#codec = createCodec(this.opts.parser, engine.revision === 4 ? 5 : 4)
+    this.#codec = createCodec(this.opts.parser, HAS_REVISION_3 && engine.revision === 3 ? 4 : 5)
     engine.on('data', (data: string | Uint8Array) => this.#handleData(data))
     engine.on('ping', () => this.emitReserved('ping'))
     engine.on('close', (reason: string, description: unknown) => this.#handleClose(reason, description))
@@ -201,19 +186,15 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     try {
       packet = this.#codec!.add(data)
     } catch (error) {
-      return this.#handleParseError(error)
+      const { engine } = this
+      engine.off()
+      engine.close()
+      return this.#handleClose('parse error', error)
     }
-    if (packet === undefined) return
+    if (!packet) return
     if (HAS_DEBUG) debug!('got packet %j', packet)
     this.emitReserved('packet', packet)
-    for (const socket of Object.values(this.nsps)) socket.handlePacket(packet)
-  }
-
-  #handleParseError(error: unknown): void {
-    const { engine } = this
-    engine.off()
-    engine.close()
-    this.#handleClose('parse error', error)
+    for (const socket of Object.values(this.nsps)) socket._route(packet)
   }
 
   /**
@@ -238,9 +219,8 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
   /** The socket of a namespace, made if need be. */
   socket(namespace: string, options?: Partial<SocketOptions>): Socket {
     const known = this.nsps[namespace]
-    if (known === undefined) return (this.nsps[namespace] = new Socket(this, namespace, options))
-    if (this._autoConnect && !known.active) known.connect()
-    return known
+    if (known && this._autoConnect && !known.active) known.connect()
+    return known ?? (this.nsps[namespace] = new Socket(this, namespace, options))
   }
 
   /** A socket has been disconnected: the connection goes when none is left. */
@@ -257,17 +237,14 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     this._reconnecting = false
     this.#clearOpenTimer()
     this.#stopWaiting?.()
-    if (this.engine === undefined || this._readyState === 'closed') return
-    if (this._readyState === 'opening') {
-      this._readyState = 'closed'
-      this.engine.off()
-      this.engine.close()
-      return
-    }
     const { engine } = this
     // Closed at once, so that a connect() right after it opens anew; the old engine still sends what it holds.
-    this.#handleClose('forced close')
-    engine.close()
+    if (this._readyState === 'open') this.#handleClose('forced close')
+    else if (this._readyState === 'opening') {
+      this._readyState = 'closed'
+      engine.off()
+    }
+    engine?.close()
   }
 
   /** compat: the same as `_close`. */
@@ -308,7 +285,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
       if (this.#skipReconnect) return
       this.open((error) => {
         this._reconnecting = false
-        if (error !== undefined) {
+        if (error) {
           this.#reconnect()
           this.emitReserved('reconnect_error', error)
           return
@@ -328,15 +305,36 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
   }
 }
 
+export interface Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEvents extends EventsMap = ListenEvents> {
+  /** Whether it reconnects by itself, read or set. Default true. */
+  reconnection(): boolean
+  reconnection(value: boolean): this
+  /** How often it tries to reconnect, read or set. Default Infinity. */
+  reconnectionAttempts(): number
+  reconnectionAttempts(value: number): this
+  /** Milliseconds before the first attempt, read or set. Default 1000. */
+  reconnectionDelay(): number
+  reconnectionDelay(value: number): this
+  /** Most milliseconds between two attempts, read or set. Default 5000. */
+  reconnectionDelayMax(): number
+  reconnectionDelayMax(value: number): this
+  /** How far delays are spread, from 0 to 1, read or set. Default 0.5. */
+  randomizationFactor(): number
+  randomizationFactor(value: number): this
+  /** Milliseconds for one attempt to connect, or false; read or set. Default 20000. */
+  timeout(): number | boolean
+  timeout(value: number | boolean): this
+}
+
 function uriOf({ hostname, host = hostname, port, secure }: Partial<ManagerOptions>): string | undefined {
-  return host === undefined ? undefined : `${secure ? 'https' : 'http'}://${host}${port === undefined ? '' : `:${port}`}`
+  return host && `http${secure ? 's' : ''}://${host}${port ? `:${port}` : ''}`
 }
 
 /** Adds to the error what was tried and what to do about it. */
 function explain(error: Error, { attempts, transport, revision }: EngineClient, given?: ConnectErrorCode): void {
   if (given) attempts.push({ transport: transport?.name, revision, error: error.message })
-  const hasAnswer = attempts.some(({ status }) => status)
   const isVersion = attempts.some(({ error: text }) => /version|"code":\s*5/i.test(text)) || (error as TransportError).description === 'parser error'
-  const code = given ?? (isVersion ? 'TW_ERR_INCOMPATIBLE' : hasAnswer ? 'TW_ERR_REFUSED' : 'TW_ERR_UNREACHABLE')
+  const seen = isVersion ? 'TW_ERR_INCOMPATIBLE' : attempts.some(({ status }) => status) ? 'TW_ERR_REFUSED' : 'TW_ERR_UNREACHABLE'
+  const code = given ?? (HAS_REVISION_3 ? seen : 'TW_ERR_UNREACHABLE')
   Object.assign(error, { code, attempts, help: platform().help[code] })
 }

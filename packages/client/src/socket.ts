@@ -52,9 +52,9 @@ export class Socket<
   EmitEvents extends EventsMap = ListenEvents,
 > extends Emitter<ListenEvents, EmitEvents, SocketReservedEvents> {
   /** The Manager it belongs to. */
-  readonly io: Manager<ListenEvents, EmitEvents>
+  declare readonly io: Manager<ListenEvents, EmitEvents>
   /** The namespace, with the slash. */
-  readonly nsp: string
+  declare readonly nsp: string
   /** The id it has on the server; undefined while not connected. */
   id: string | undefined
   /** True between "connect" and "disconnect". */
@@ -64,7 +64,7 @@ export class Socket<
   /** Why the server did not give it back (tidewire servers say so): "session unknown", "invalid offset" or "events lost". */
   recoveryFailure: string | undefined
   /** Sent with each CONNECT: an object, or a function that calls back with one. May be changed between attempts. */
-  auth: { [key: string]: any } | ((callback: (data: object) => void) => void)
+  declare auth: { [key: string]: any } | ((callback: (data: object) => void) => void)
   /** Events that came before the CONNECT answer. */
   receiveBuffer: (readonly any[])[] = []
   /** Packets that wait for a connection. */
@@ -97,7 +97,7 @@ export class Socket<
 
   /** True while it is connected, connecting, or will reconnect. */
   get active(): boolean {
-    return this.#unsubscribe !== undefined
+    return !!this.#unsubscribe
   }
 
   // ---- connecting
@@ -117,20 +117,17 @@ export class Socket<
   }
 
   #subscribe(): void {
-    if (this.#unsubscribe !== undefined) return
+    if (this.#unsubscribe) return
     const { io } = this
     const handleOpen = (): void => this.#handleOpen()
     const handleError = (error: Error): void => {
       if (!this.connected) this.emitReserved('connect_error', error)
     }
     const handleClose = (reason: string, description?: unknown): void => this.#handleClose(reason, description)
-    io.on('open', handleOpen)
-    io.on('error', handleError)
-    io.on('close', handleClose)
+    const subscriptions = { open: handleOpen, error: handleError, close: handleClose }
+    for (const [event, handle] of Object.entries(subscriptions)) io.on(event as 'open', handle as () => void)
     this.#unsubscribe = () => {
-      io.off('open', handleOpen)
-      io.off('error', handleError)
-      io.off('close', handleClose)
+      for (const [event, handle] of Object.entries(subscriptions)) io.off(event as 'open', handle as () => void)
     }
   }
 
@@ -146,34 +143,12 @@ export class Socket<
     if (this.io._readyState !== 'open' || !this.active) return
     this.#isConnectSent = true
     if (!HAS_REVISION_3 || this.io.revision === 4) {
-      const data = this._pid === undefined ? auth : { pid: this._pid, offset: this._lastOffset, ...auth }
-      this.#send({ type: PacketType.CONNECT, nsp: this.nsp, ...(data === undefined ? {} : { data }) })
+      const data = this._pid ? { pid: this._pid, offset: this._lastOffset, ...auth } : auth
+      this.#send({ type: PacketType.CONNECT, nsp: this.nsp, data })
     } else if (this.nsp !== '/') {
       // Servers of revision 3 join "/" unasked, and take a query instead of auth.
-      const query = auth === undefined ? '' : encodeQuery(auth)
+      const query = encodeQuery(auth ?? {})
       this.#send({ type: PacketType.CONNECT, nsp: query === '' ? this.nsp : `${this.nsp}?${query}` })
-    }
-  }
-
-  #handleConnect(sid: string | undefined, pid: string | undefined): void {
-    const engineId = this.io.engine.id!
-    this.id = sid ?? (this.nsp === '/' ? engineId : `${this.nsp}#${engineId}`)
-    this.recovered = pid !== undefined && this._pid === pid
-    // An offset belongs to the session in which it was received.
-    if (!this.recovered) this._lastOffset = undefined
-    this._pid = pid
-    this.connected = true
-    if (HAS_DEBUG) debug!('connected to %s as %s', this.nsp, this.id)
-    this.#emitBuffered()
-    this._drainQueue(true)
-    this.emitReserved('connect')
-  }
-
-  #emitBuffered(): void {
-    for (const args of this.receiveBuffer.splice(0)) this.#dispatch(args)
-    for (const packet of this.sendBuffer.splice(0)) {
-      this.#notifyOutgoing(packet)
-      this.#send(packet)
     }
   }
 
@@ -205,21 +180,18 @@ export class Socket<
       if (HAS_DEBUG) debug!('volatile event dropped: %s', event)
       return this
     }
-    if (isConnected) {
-      this.#notifyOutgoing(packet)
-      this.#send(packet)
-    } else this.sendBuffer.push(packet)
+    if (isConnected) this.#sendEvent(packet)
+    else this.sendBuffer.push(packet)
     return this
   }
 
   #registerAck(id: number, ack: Ack, flags: Flags): void {
     const timeoutMs = flags.timeout ?? this.#options.ackTimeout
-    if (timeoutMs === undefined) {
-      this.acks[id] = ack
-      return
-    }
+    this.acks[id] = ack
+    if (timeoutMs === undefined) return
+    const { opts } = this.io
     const timer = startTimer(
-      { useNativeTimers: this.io.opts.useNativeTimers === true },
+      { ...opts, autoUnref: false },
       () => {
         delete this.acks[id]
         this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id)
@@ -228,7 +200,7 @@ export class Socket<
       timeoutMs,
     )
     const withTimeout: Ack = (...args) => {
-      stopTimer(this.io.opts, timer)
+      stopTimer(opts, timer)
       ack.apply(this, args)
     }
     withTimeout.withError = true
@@ -249,8 +221,7 @@ export class Socket<
 
   /** Sends the event "message". */
   send(...args: any[]): this {
-    ;(this.emit as (event: string, ...args: any[]) => this).call(this, 'message', ...args)
-    return this
+    return (this as Socket<any, any>).emit('message', ...args) as this
   }
 
   /** Accepted for compatibility. */
@@ -272,7 +243,12 @@ export class Socket<
   #send(packet: SocketPacket): void {
     const error = this.io._packet(packet)
     // Not within the call that sends: callbacks never are.
-    if (error !== undefined) queueMicrotask(() => this.#handleUnsent(packet, error))
+    if (error) queueMicrotask(() => this.#handleUnsent(packet, error))
+  }
+
+  #sendEvent(packet: SocketPacket): void {
+    for (const listener of this.#anyOutgoingListeners.slice()) listener.apply(this, packet.data)
+    this.#send(packet)
   }
 
   /** Who sent it hears of it: the callback if it takes errors, else the listeners of "emit_error", else the console. */
@@ -294,15 +270,12 @@ export class Socket<
     const event: QueuedEvent = { id: this._queueSeq++, args, flags: { ...flags, fromQueue: true }, tryCount: 0, isPending: false }
     args.push((error: Error | null, ...answer: any[]) => {
       if (event !== this._queue[0]) return
-      // What is too large once is so always.
-      if (error !== null && !('code' in error) && event.tryCount <= this.#options.retries!) {
-        event.isPending = false
-        return this._drainQueue()
-      }
-      this._queue.shift()
-      if (error === null) callback?.(null, ...answer)
-      else callback?.(error)
       event.isPending = false
+      // What is too large once is so always.
+      if (!error || 'code' in error || event.tryCount > this.#options.retries!) {
+        this._queue.shift()
+        callback?.(error, ...answer)
+      }
       this._drainQueue()
     })
     args.at(-1).withError = true
@@ -312,7 +285,7 @@ export class Socket<
 
   _drainQueue(force = false): void {
     const event = this._queue[0]
-    if (!this.connected || event === undefined || (event.isPending && !force)) return
+    if (!this.connected || !event || (event.isPending && !force)) return
     event.isPending = true
     event.tryCount++
     this.flags = event.flags
@@ -321,13 +294,13 @@ export class Socket<
 
   // ---- in
 
-  handlePacket(packet: SocketPacket): void {
+  _route(packet: SocketPacket): void {
     // A 2.x server sends a refusal of "/" to all namespaces.
     const isForAll = HAS_REVISION_3 && this.io.revision === 3 && packet.type === PacketType.CONNECT_ERROR && packet.nsp === '/'
     if (packet.nsp !== this.nsp && !isForAll) return
     switch (packet.type) {
       case PacketType.CONNECT:
-        return this.#handleConnectPacket(packet)
+        return this.#handleConnect(packet)
       case PacketType.EVENT:
         return this.#handleEvent(packet)
       case PacketType.ACK:
@@ -340,12 +313,23 @@ export class Socket<
     }
   }
 
-  #handleConnectPacket({ data }: SocketPacket): void {
+  #handleConnect({ data }: SocketPacket): void {
     // A 2.x server may confirm "/" twice; the second says nothing new.
     if (this.connected) return
     const { sid, pid, recoveryFailure } = (data ?? {}) as { sid?: string; pid?: string; recoveryFailure?: string }
+    const engineId = this.io.engine.id!
     this.recoveryFailure = recoveryFailure
-    this.#handleConnect(sid, pid)
+    this.id = sid ?? (this.nsp === '/' ? engineId : `${this.nsp}#${engineId}`)
+    this.recovered = !!pid && this._pid === pid
+    // An offset belongs to the session in which it was received.
+    if (!this.recovered) this._lastOffset = undefined
+    this._pid = pid
+    this.connected = true
+    if (HAS_DEBUG) debug!('connected to %s as %s', this.nsp, this.id)
+    for (const args of this.receiveBuffer.splice(0)) this.#dispatch(args)
+    for (const packet of this.sendBuffer.splice(0)) this.#sendEvent(packet)
+    this._drainQueue(true)
+    this.emitReserved('connect')
   }
 
   #handleRefusal(data: any): void {
@@ -355,9 +339,9 @@ export class Socket<
       return
     }
     this.#destroy()
-    const isPlain = typeof data !== 'object' || data === null
-    const error: Error & { data?: unknown } = new Error(isPlain ? String(data) : (data.message ?? 'connection refused'))
-    error.data = isPlain ? undefined : isOld && data.message === undefined ? data : data.data
+    const isObject = typeof data === 'object' && data !== null
+    const error: Error & { data?: unknown } = new Error(isObject ? (data.message ?? 'connection refused') : String(data))
+    error.data = isObject ? (isOld && data.message === undefined ? data : data.data) : undefined
     this.emitReserved('connect_error', error)
   }
 
@@ -370,10 +354,10 @@ export class Socket<
   }
 
   #dispatch(args: readonly any[]): void {
-    for (const listener of this.#anyListeners.slice()) Reflect.apply(listener, this, args)
+    for (const listener of this.#anyListeners.slice()) listener.apply(this, args as any[])
     const [event, ...rest] = args
     this.emitReserved(event, ...rest)
-    if (this._pid !== undefined && typeof args.at(-1) === 'string') this._lastOffset = args.at(-1)
+    if (this._pid && typeof args.at(-1) === 'string') this._lastOffset = args.at(-1)
   }
 
   #createAck(id: number): Ack {
@@ -386,11 +370,9 @@ export class Socket<
   }
 
   #handleAck({ id, data }: SocketPacket): void {
-    const ack = id === undefined ? undefined : this.acks[id]
-    if (ack === undefined) return
+    const ack = this.acks[id!]
     delete this.acks[id!]
-    if (ack.withError) ack.call(this, null, ...data)
-    else ack.apply(this, data)
+    ack?.apply(this, ack.withError ? [null, ...data] : data)
   }
 
   // ---- catch-all
@@ -407,7 +389,7 @@ export class Socket<
   }
   /** Removes a catch-all listener, or all. */
   offAny(listener?: CatchAll): this {
-    this.#anyListeners = listener === undefined ? [] : this.#anyListeners.filter((one) => one !== listener)
+    this.#anyListeners = this.#anyListeners.filter((one) => listener && one !== listener)
     return this
   }
   /** The catch-all listeners for incoming events. */
@@ -426,15 +408,12 @@ export class Socket<
   }
   /** Removes a listener for outgoing events, or all. */
   offAnyOutgoing(listener?: CatchAll): this {
-    this.#anyOutgoingListeners = listener === undefined ? [] : this.#anyOutgoingListeners.filter((one) => one !== listener)
+    this.#anyOutgoingListeners = this.#anyOutgoingListeners.filter((one) => listener && one !== listener)
     return this
   }
   /** The catch-all listeners for outgoing events. */
   listenersAnyOutgoing(): CatchAll[] {
     return this.#anyOutgoingListeners
-  }
-  #notifyOutgoing(packet: SocketPacket): void {
-    for (const listener of this.#anyOutgoingListeners.slice()) listener.apply(this, packet.data)
   }
 
   // ---- disconnecting
@@ -467,9 +446,8 @@ export class Socket<
     this.id = undefined
     if (wasConnected) this.emitReserved('disconnect', reason, description)
     // Acks that take an error get it; of the others nobody will ever hear. What was not sent yet keeps its ack.
-    for (const id of Object.keys(this.acks)) {
+    for (const [id, ack] of Object.entries(this.acks)) {
       if (this.sendBuffer.some((packet) => String(packet.id) === id)) continue
-      const ack = this.acks[Number(id)]!
       delete this.acks[Number(id)]
       if (ack.withError) ack.call(this, new Error('socket has been disconnected'))
     }

@@ -1,5 +1,6 @@
 // Timers that keep to the options: `useNativeTimers` takes the functions as they were when this was loaded, so that a mocked clock does
 // not stop the heartbeat; `autoUnref` lets Node end while they run.
+import { HAS_UNREF } from './features.ts'
 
 export type Timer = ReturnType<typeof setTimeout>
 
@@ -12,7 +13,7 @@ const { setTimeout: nativeStart, clearTimeout: nativeStop } = globalThis
 
 export function startTimer(options: TimerOptions, callback: () => void, ms: number): Timer {
   const timer = (options.useNativeTimers ? nativeStart : setTimeout)(callback, ms)
-  if (options.autoUnref) (timer as { unref?: () => void }).unref?.()
+  if (HAS_UNREF && options.autoUnref) (timer as { unref?: () => void }).unref?.()
   return timer
 }
 

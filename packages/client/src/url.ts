@@ -12,6 +12,11 @@ export interface ServerUrl {
   secure: boolean
 }
 
+/** Scheme, authority, path, query; without a scheme the page's, or https. */
+const PARTS = /^(?:(?:([a-z][\w+.-]*):)?\/\/)?([^/?#]*)([^?#]*)\??([^#]*)/i
+/** A name and password are left out. */
+const AUTHORITY = /^(?:.*@)?(.*?)(?::(\d+))?$/
+
 interface PageLocation {
   protocol: string
   host: string
@@ -21,15 +26,12 @@ export function parseUrl(
   uri: string | undefined,
   location: PageLocation | undefined = (globalThis as { location?: PageLocation }).location,
 ): ServerUrl {
-  const protocol = location?.protocol ?? 'https:'
-  let source = uri ?? '//' + location?.host
-  if (/^\/(?!\/)/.test(source)) source = '//' + location?.host + source
-  if (!/^[a-z][a-z\d+.-]*:\/\//i.test(source)) source = protocol + source.replace(/^(?!\/\/)/, '//')
-  const [, scheme = '', host = '', explicitPort, path, query = ''] =
-    /^(.*?):\/\/(?:[^@/?#]*@)?(\[[^\]]*\]|[^:/?#]*)(?::(\d+))?([^?#]*)(?:\?([^#]*))?/.exec(source) ?? []
-  const secure = /^(http|ws)s$/i.test(scheme)
-  const port = explicitPort ?? (secure ? '443' : '80')
-  return { source, id: `${scheme.toLowerCase()}://${host}:${port}`, host, port, path: path || '/', query, secure }
+  const [, scheme = location?.protocol.slice(0, -1) ?? 'https', given, path, query] = PARTS.exec(uri ?? '')!
+  const authority = given || location?.host
+  const secure = /(p|ws)s$/i.test(scheme)
+  const [, host, port = secure ? '443' : '80'] = AUTHORITY.exec(authority!)!
+  const source = `${scheme}://${authority}${path}${query && '?' + query}`
+  return { source, id: `${scheme.toLowerCase()}://${host}:${port}`, host: host!, port, path: path || '/', query: query!, secure }
 }
 
 export function encodeQuery(query: { [key: string]: any }): string {

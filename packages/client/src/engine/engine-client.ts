@@ -8,12 +8,11 @@ import type { EngineClientOptions } from '../options.ts'
 import { startTimer, stopTimer } from '../timers.ts'
 import type { Timer } from '../timers.ts'
 import { Polling } from '../transports/polling.ts'
-import type { Transport, TransportConstructor } from '../transports/transport.ts'
+import type { Transport, TransportClosed, TransportConstructor } from '../transports/transport.ts'
 import { TransportError } from '../transports/transport-error.ts'
 import { isTooLarge, messageSize } from '../transports/message-size.ts'
 import { WebSocketTransport } from '../transports/websocket.ts'
 import type { ServerUrl } from '../url.ts'
-import { decodeQuery } from '../url.ts'
 import { GRACE_MS, isRevisionRefused, isUnaskedConnect, verdicts } from './negotiation.ts'
 import type { Revision } from './negotiation.ts'
 import { WATCH_MS, listenToPage } from './page.ts'
@@ -65,7 +64,7 @@ export class EngineClient extends Emitter {
   constructor(url: ServerUrl, options: EngineClientOptions) {
     super()
     this.#url = url
-    this.#options = { ...options, query: { ...(options.query ?? decodeQuery(url.query)) } }
+    this.#options = options
     this.#memoryKey = `tidewire:${url.id}`
     this.#transports = (options.transports ?? Object.keys(BUILT_IN))
       .map((one) => (typeof one === 'string' ? { name: one, create: BUILT_IN[one]! } : { name: one.prototype.name ?? one.name, create: one }))
@@ -120,17 +119,18 @@ export class EngineClient extends Emitter {
       {
         handlePacket: (packet) => this.#handlePacket(transport, packet),
         handleDrain: () => this.#handleDrain(transport),
-        handleClose: (error) => this.#handleTransportClose(transport, error),
+        handleClose: (why) => this.#handleTransportClose(transport, why),
       },
     )
     return transport
   }
 
-  #handleTransportClose(transport: Transport, error?: TransportError): void {
+  #handleTransportClose(transport: Transport, why?: TransportError | TransportClosed): void {
+    const error = why instanceof Error ? why : undefined
     if (transport === this.#probe) return this.#failProbe(error)
     if (transport !== this.transport || this.readyState === 'closed') return
     if (this.readyState === 'opening' && this.id === undefined) return this.#handleRefusal(error)
-    this.#end(error === undefined ? 'transport close' : 'transport error', error)
+    this.#end(error ? 'transport error' : 'transport close', why)
   }
 
   /** The decision table of refusals: another revision, another transport, or the end. */

@@ -24,8 +24,8 @@ export function listenToPage(options: EngineClientOptions, engine: Watched, end:
   }
   const page = globalThis as any
   const each = (method: string): void => {
-    // After the last four a timer may have slept.
-    for (const type of ['offline', 'beforeunload', 'online', 'visibilitychange', 'pageshow', 'resume']) page[method]?.(type, handle)
+    // After the last two a timer may have slept.
+    for (const type of ['offline', 'beforeunload', 'online', 'visibilitychange']) page[method]?.(type, handle)
   }
   each('addEventListener')
   return () => each('removeEventListener')

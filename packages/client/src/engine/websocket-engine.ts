@@ -12,7 +12,8 @@ import type { ServerUrl } from '../url.ts'
 import { WATCH_MS, listenToPage } from './page.ts'
 import type { Attempt } from './engine-client.ts'
 
-const TYPES: { [digit: string]: string } = 'open close ping pong message upgrade noop'.split(' ') as any
+/** All that a server sends on a WebSocket of this revision. */
+const TYPES: { [digit: string]: string } = { 0: 'open', 1: 'close', 2: 'ping', 4: 'message', 6: 'noop' }
 
 export class WebSocketEngine extends Emitter {
   id: string | undefined
@@ -33,19 +34,23 @@ export class WebSocketEngine extends Emitter {
   constructor(url: ServerUrl, options: EngineClientOptions) {
     super()
     this.#options = options
-    const socket = new (WebSocket as any)(requestUrl(url, options, 4, 'websocket'), options.protocols ?? [], { headers: options.extraHeaders })
+    const { protocols = [], extraHeaders: headers } = options
+    const socket = new (WebSocket as any)(requestUrl('ws', url, options, { EIO: 4, transport: 'websocket' }), protocols, { headers })
     this.#socket = socket
     socket.binaryType = this.binaryType
-    socket.onmessage = ({ data }: MessageEvent) => this.#handleMessage(data)
-    socket.onclose = ({ code, reason }: CloseEvent) => this.#handleLoss('transport close', { code, reason })
-    socket.onerror = (event: unknown) => this.#handleLoss('transport error', event)
+    socket.onmessage = ({ data }: MessageEvent) => this.readyState !== 'closed' && this.#handleMessage(data)
+    socket.onclose = (context: unknown) => {
+      if (this.id) this.#end('transport close', { description: 'websocket connection closed', context })
+      else this.#fail(context)
+    }
+    socket.onerror = (event: unknown) => this.#fail(event)
     this.#ignorePage = listenToPage(options, this, (reason, description) => this.#end(reason, description))
   }
 
-  #handleLoss(reason: string, seen: unknown): void {
-    const error = new TransportError('websocket error', seen)
-    if (this.readyState === 'opening') this.attempts.push({ transport: 'websocket', revision: 4, error: error.message })
-    this.#end(this.id ? reason : 'transport error', error)
+  #fail(event: unknown): void {
+    const error = new TransportError('websocket error', event)
+    this.attempts.push({ transport: 'websocket', revision: 4, error: error.message })
+    this.#end('transport error', error)
   }
 
   #handleMessage(data: any): void {

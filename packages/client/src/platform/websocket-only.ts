@@ -5,10 +5,10 @@ import { WebSocketEngine } from '../engine/websocket-engine.ts'
 import type { EngineClientOptions } from '../options.ts'
 import type { ServerUrl } from '../url.ts'
 import type { Platform } from './platform.ts'
-import { shortHelp } from './short-help.ts'
 
 export const websocketOnly: Platform = {
   Engine: WebSocketEngine as unknown as new (url: ServerUrl, options: EngineClientOptions) => EngineClient,
   createCodec: createCompactCodec,
-  help: shortHelp,
+  // A WebSocket never says why it failed.
+  help: { TW_ERR_UNREACHABLE: 'check the URL, the server, proxies and origins', TW_ERR_TIMEOUT: 'raise timeout, or check proxies' } as Platform['help'],
 }

@@ -7,7 +7,7 @@ import type { Revision } from '../engine/negotiation.ts'
 import { HAS_DEBUG } from '../features.ts'
 import { platform } from '../platform/platform.ts'
 import type { HttpRequest } from '../platform/platform.ts'
-import { requestUrl } from './request-url.ts'
+import { requestUrl, transportQuery } from './request-url.ts'
 import { TransportError } from './transport-error.ts'
 import type { Transport, TransportContext, TransportHandler } from './transport.ts'
 
@@ -48,7 +48,7 @@ export class Polling implements Transport {
 
   #url(): string {
     const { url, options } = this.#context
-    return requestUrl(url, options, this.revision, 'polling', this.sid)
+    return requestUrl('http', url, options, transportQuery('polling', options, this.revision, this.sid))
   }
 
   #request(method: 'GET' | 'POST', body: string | Uint8Array | undefined, done: (body: Uint8Array | string) => void): HttpRequest {

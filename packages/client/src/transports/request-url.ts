@@ -1,24 +1,34 @@
 // Where a transport sends its requests: path, and the query that says who asks for what.
 import type { EngineClientOptions } from '../options.ts'
-import { encodeQuery } from '../url.ts'
+import { decodeQuery, encodeQuery } from '../url.ts'
 import type { ServerUrl } from '../url.ts'
 
 /** User query first, as clients do. */
 export function requestUrl(
-  { host, port, secure }: ServerUrl,
-  options: EngineClientOptions,
-  revision: number,
-  transport: 'polling' | 'websocket',
-  sid?: string,
+  scheme: 'http' | 'ws',
+  { host, port, secure, query: own }: ServerUrl,
+  { path = '/socket.io', addTrailingSlash, query = decodeQuery(own) }: EngineClientOptions,
+  more: { [key: string]: unknown },
 ): string {
-  const isWebSocket = transport === 'websocket'
-  const query: { [key: string]: any } = { ...options.query, EIO: revision, transport }
-  if (options.timestampRequests ?? !isWebSocket) query[options.timestampParam ?? 't'] = cacheBuster()
-  if (options.forceBase64) query['b64'] = 1
-  if (sid !== undefined) query['sid'] = sid
-  const path = (options.path ?? '/socket.io').replace(/\/$/, '') + (options.addTrailingSlash === false ? '' : '/')
-  const shownPort = port === (secure ? '443' : '80') ? '' : `:${port}`
-  return `${isWebSocket ? 'ws' : 'http'}${secure ? 's' : ''}://${host}${shownPort}${path}?${encodeQuery(query)}`
+  const shownPort = port === (secure ? '443' : '80') ? '' : ':' + port
+  const shownPath = path.replace(/\/$/, '') + (addTrailingSlash === false ? '' : '/')
+  return `${scheme}${secure ? 's' : ''}://${host}${shownPort}${shownPath}?${encodeQuery({ ...query, ...more })}`
+}
+
+/** The query of a transport that may need to get around caches, or to do without binary data. */
+export function transportQuery(
+  transport: 'polling' | 'websocket',
+  { timestampRequests = transport === 'polling', timestampParam = 't', forceBase64 }: EngineClientOptions,
+  revision: number,
+  sid: string | undefined,
+): { [key: string]: unknown } {
+  return {
+    EIO: revision,
+    transport,
+    ...(timestampRequests && { [timestampParam]: cacheBuster() }),
+    ...(forceBase64 && { b64: 1 }),
+    ...(sid !== undefined && { sid }),
+  }
 }
 
 let count = 0

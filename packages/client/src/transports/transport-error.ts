@@ -3,12 +3,11 @@
 /** Why a transport failed: what it saw, for the application's `connect_error`. */
 export class TransportError extends Error {
   readonly type = 'TransportError'
-  readonly description: unknown
-  readonly context: unknown
+  declare readonly description: unknown
+  declare readonly context: unknown
 
   constructor(message: string, description?: unknown, context?: unknown) {
     super(message)
-    this.description = description
-    this.context = context
+    Object.assign(this, { description, context })
   }
 }

@@ -10,8 +10,13 @@ export interface TransportHandler {
   handlePacket(packet: EnginePacket): void
   /** `writable` has become true. */
   handleDrain(): void
-  /** At most once; nothing is called after it. An error when it was not asked for. */
-  handleClose(error?: TransportError): void
+  /** At most once; nothing is called after it. An error when something failed; else what is known of how it ended. */
+  handleClose(why?: TransportError | TransportClosed): void
+}
+
+export interface TransportClosed {
+  description: string
+  context?: unknown
 }
 
 export interface TransportContext {

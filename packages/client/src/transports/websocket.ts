@@ -6,9 +6,9 @@ import type { Revision } from '../engine/negotiation.ts'
 import { HAS_DEBUG } from '../features.ts'
 import { platform } from '../platform/platform.ts'
 import type { WebSocketLike } from '../platform/platform.ts'
-import { requestUrl } from './request-url.ts'
+import { requestUrl, transportQuery } from './request-url.ts'
 import { TransportError } from './transport-error.ts'
-import type { Transport, TransportContext, TransportHandler } from './transport.ts'
+import type { Transport, TransportClosed, TransportContext, TransportHandler } from './transport.ts'
 
 const debug = HAS_DEBUG ? scope('engine.io-client:websocket') : undefined
 
@@ -33,9 +33,10 @@ export class WebSocketTransport implements Transport {
   }
 
   open(): void {
-    const { options } = this.#context
+    const { url, options } = this.#context
+    const query = transportQuery('websocket', options, this.revision, this.sid)
     try {
-      this.#socket = platform().openWebSocket(requestUrl(this.#context.url, options, this.revision, 'websocket', this.sid), options, {
+      this.#socket = platform().openWebSocket(requestUrl('ws', url, options, query), options, {
         open: () => {
           if (HAS_DEBUG) debug!('open')
           this.writable = true
@@ -44,7 +45,8 @@ export class WebSocketTransport implements Transport {
         message: (data) => this.#read(data),
         close: (code, reason) => {
           // A server that has no use for WebSocket, or for this revision, may close before it has opened the session.
-          this.#finish(this.sid === undefined ? new TransportError('websocket error', { code, reason }) : undefined)
+          const context = { code, reason }
+          this.#finish(this.sid ? { description: 'websocket connection closed', context } : new TransportError('websocket error', context))
         },
         error: (error, status, responseText) =>
           this.#fail(new TransportError('websocket error', error, status === undefined ? error : { status, responseText })),
@@ -89,9 +91,9 @@ export class WebSocketTransport implements Transport {
     this.#finish(error)
   }
 
-  #finish(error: TransportError | undefined): void {
+  #finish(why: TransportError | TransportClosed): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.handler.handleClose(error)
+    this.handler.handleClose(why)
   }
 }
