@@ -1,4 +1,5 @@
 // The façade: puts engine, namespaces and HTTP server together, and forwards what is meant for the main namespace to it.
+import type { EventEmitter } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http'
 import { dirname, join } from 'node:path'
@@ -170,7 +171,9 @@ export class Server<
     if (adapter === undefined) return this.#adapter
     this.#adapter = adapter
     for (const namespace of this._nsps.values()) {
+      const former = namespace.adapter
       namespace.adapter = this.createAdapter(namespace as Namespace<any, any, any, any>)
+      moveListeners(former, namespace.adapter)
       this.watchAdapter(namespace.adapter.init(), 'adapter.init')
     }
     return this
@@ -518,6 +521,15 @@ for (const method of EMITTER_METHODS) {
 }
 
 installViews({ server: Server.prototype, namespace: Namespace.prototype, socket: Socket.prototype, connection: Connection.prototype })
+
+/** What the application listens to is the namespace's adapter, whichever it is: with the option `cluster` it changes after the start. */
+function moveListeners(from: Partial<EventEmitter>, to: Partial<EventEmitter>): void {
+  if (typeof from.eventNames !== 'function' || typeof to.on !== 'function') return
+  for (const event of from.eventNames()) {
+    for (const listener of from.rawListeners!(event)) to.on(event, listener as (...args: any[]) => void)
+    from.removeAllListeners!(event)
+  }
+}
 
 function normalizePath(path: string): string {
   return `/${path.replace(/^\/+|\/+$/g, '')}`.replace(/^\/$/, '')

@@ -1,6 +1,6 @@
 // The API on real sockets with the real clients of both protocol generations.
 import { createRequire } from 'node:module'
-import { Server } from 'tidewire'
+import { Adapter, Server } from 'tidewire'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { send, start, websocket, WireSocket } from '../start.ts'
 import type { Started } from '../start.ts'
@@ -396,6 +396,17 @@ describe('server', () => {
     socket.leave('r')
 
     expect(seen).toEqual(['create-room r', 'join-room r', 'leave-room r', 'delete-room r'])
+  })
+
+  it('[API-9] tells of rooms whichever adapter a namespace has', async () => {
+    server = await start()
+    const seen: string[] = []
+    server.io.of('/').adapter.on('create-room', (room: string) => seen.push(room))
+    server.io.adapter(class Other extends Adapter {})
+    const [, socket] = await pair()
+    socket.join('r')
+
+    expect(seen).toEqual([socket.id, 'r'])
   })
 
   it('[API-10] has closed its HTTP server when close() resolves', async () => {
