@@ -11,7 +11,7 @@ function* testFiles(folder: string): Generator<string> {
     if (['node_modules', 'dist', '.cache', 'artifacts', 'vectors', 'traces'].includes(entry.name)) continue
     const path = join(folder, entry.name)
     if (entry.isDirectory()) yield* testFiles(path)
-    else if (/\.test\.(ts|mjs)$/.test(entry.name)) yield path
+    else if (/(\.test|-contract)\.(ts|mjs)$/.test(entry.name)) yield path
   }
 }
 

@@ -68,7 +68,9 @@ export class Link {
       limits: host.limits,
       queued: host.queued,
       hasMac: host.hasMac,
-      frameBytes: host.frameBytes,
+      get frameBytes() {
+        return host.frameBytes
+      },
       loopNow: () => host.loopNow(),
       busNow: () => host.busNow(),
       publishData: (bytes, sequence) => this.#publish('data', sequence, bytes),

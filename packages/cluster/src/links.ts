@@ -37,7 +37,6 @@ export interface LinkCounts {
 export class Links implements LinkHost {
   readonly queued: QueuedBytes = new QueuedBytes()
   readonly counts: LinkCounts = { framesSent: 0, framesReceived: 0, bytesSent: 0, bytesReceived: 0, holes: 0 }
-  readonly frameBytes: number
   readonly hasMac: boolean
   readonly limits: ClusterLimits
   readonly #host: LinksHost
@@ -52,11 +51,14 @@ export class Links implements LinkHost {
     this.#host = host
     this.limits = host.limits
     this.hasMac = host.mac !== undefined
-    this.frameBytes = Math.min(host.limits.maxFrameBytes, host.maxPayloadBytes)
   }
 
   get incarnation(): Incarnation {
     return this.#host.incarnation
+  }
+
+  get frameBytes(): number {
+    return Math.min(this.limits.maxFrameBytes, this.#host.maxPayloadBytes)
   }
 
   get shareBytes(): number {

@@ -41,7 +41,6 @@ class Node implements ClusterNode, LinksHost, MembershipHost {
   readonly formats: ResolvedOptions['formats']
   readonly time: NodeTime
   readonly mac: Mac | undefined
-  readonly maxPayloadBytes: number
   readonly #bus: Bus
   readonly #options: ResolvedOptions
   readonly #services = new Map<number, ClusterService>()
@@ -68,7 +67,6 @@ class Node implements ClusterNode, LinksHost, MembershipHost {
     this.formats = options.formats
     this.time = new NodeTime(options.clock, options.limits)
     this.mac = options.secret === undefined ? undefined : new Mac(options.secret)
-    this.maxPayloadBytes = bus.capabilities.maxPayloadBytes
     this.#membership = new Membership(this)
     this.#links = new Links(this)
   }
@@ -153,7 +151,8 @@ class Node implements ClusterNode, LinksHost, MembershipHost {
   // ---- from the bus
 
   #handleBytes(bytes: Uint8Array): void {
-    if (this.#isClosed) return
+    // Empty: the driver of another node asks whether this one listens.
+    if (this.#isClosed || bytes.length === 0) return
     if (this.time.hasStalled()) this.#handleStall()
     try {
       if (isHello(bytes)) this.#handleHello(bytes)
@@ -276,6 +275,11 @@ class Node implements ClusterNode, LinksHost, MembershipHost {
   }
 
   // ---- what links and membership ask of their node
+
+  /** Some engines tell it when they are connected. */
+  get maxPayloadBytes(): number {
+    return this.#bus.capabilities.maxPayloadBytes
+  }
 
   publish(to: Incarnation, bytes: Uint8Array): void {
     this.#bus.publish(this.#subjectOf(to), bytes)

@@ -1,0 +1,67 @@
+// The bus drivers on real daemons: the contract that all drivers keep, and whole nodes over each of them.
+import { startNats, startRedis } from '@tidewire/testkit/daemon'
+import type { Daemon } from '@tidewire/testkit/daemon'
+import { Redis as IoRedis } from 'ioredis'
+import { createClient } from 'redis'
+import { afterAll, beforeAll } from 'vitest'
+import type { Bus } from '../../packages/cluster/src/bus.ts'
+import { createBus } from '../../packages/cluster/src/create-bus.ts'
+import { busContract } from '../../packages/cluster/test/bus-contract.ts'
+import type { BusEngine } from '../../packages/cluster/test/bus-contract.ts'
+
+type Kind = 'redis' | 'nats'
+const start = { redis: startRedis, nats: startNats }
+const daemons = {} as Record<Kind, Daemon>
+
+beforeAll(async () => {
+  ;[daemons.redis, daemons.nats] = await Promise.all([startRedis(), startNats()])
+})
+afterAll(() => Promise.all(Object.values(daemons).map((daemon) => daemon.stop())))
+
+const seconds = (count: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, count * 1_000))
+
+function engine(kind: Kind, create: () => Bus): BusEngine {
+  return {
+    createBus: create,
+    async restart() {
+      const { port, child } = daemons[kind]
+      const gone = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGKILL')
+      await gone
+      await seconds(1)
+      daemons[kind] = await start[kind]({ port })
+    },
+    async pause(forMs) {
+      daemons[kind].child.kill('SIGSTOP')
+      await seconds(forMs / 1_000)
+      daemons[kind].child.kill('SIGCONT')
+    },
+  }
+}
+
+busContract('Redis by URL (redis)', () =>
+  engine('redis', () => createBus(`redis://127.0.0.1:${daemons.redis.port}`)),
+)
+
+const ownClients: { close(): unknown }[] = []
+afterAll(() => {
+  for (const client of ownClients) client.close()
+})
+busContract("Redis with the user's redis client", () =>
+  engine('redis', () => {
+    const client = createClient({ url: `redis://127.0.0.1:${daemons.redis.port}` })
+    client.on('error', () => {})
+    ownClients.push({ close: () => client.isOpen && client.destroy() })
+    return createBus(client)
+  }),
+)
+busContract("Redis with the user's ioredis client", () =>
+  engine('redis', () => {
+    const client = new IoRedis(daemons.redis.port, '127.0.0.1')
+    client.on('error', () => {})
+    ownClients.push({ close: () => client.disconnect() })
+    return createBus(client)
+  }),
+)
+
+busContract('NATS by URL', () => engine('nats', () => createBus(`nats://127.0.0.1:${daemons.nats.port}`)))
