@@ -9,10 +9,10 @@ import type {
 } from 'tidewire'
 import { AdapterService } from './adapter/adapter-service.ts'
 import { createClusterAdapter } from './adapter/cluster-adapter.ts'
-import type { Bus } from './bus.ts'
-import { busFromUrl } from './bus-from-url.ts'
 import type { ClusterService, Incarnation, LinkEnd, Member } from './cluster-node.ts'
 import { SERVICE } from './cluster-node.ts'
+import { createBus } from './create-bus.ts'
+import type { BusTarget } from './create-bus.ts'
 import { DEFAULT_CLUSTER_LIMITS } from './limits.ts'
 import { createClusterNode } from './node.ts'
 import { SessionRouting } from './routing/session-routing.ts'
@@ -26,12 +26,13 @@ export interface PreparedCluster {
 }
 
 /** Nothing is sent before `start`. */
+// oxlint-disable-next-line require-await -- what it throws is the promise's
 export async function prepareCluster(
   { bus, ...options }: ClusterSettings,
   host: ClusterHost,
 ): Promise<PreparedCluster> {
   const onError = (error: unknown): void => host.tell('error', error)
-  const node = createClusterNode(typeof bus === 'string' ? await busFromUrl(bus) : (bus as Bus), {
+  const node = createClusterNode(createBus(bus as BusTarget), {
     ...options,
     incarnation: host.ids.incarnation,
     redraw: () => host.ids.redraw(),

@@ -2,7 +2,7 @@
 // back until that is done. In: the option. Out: session routing for the engines, an adapter for the namespaces, events for the application.
 import { TidewireError, ENGINE_ERRORS } from '@tidewire/protocol'
 import { EventEmitter } from 'node:events'
-import type { LocalSessions, PendingUpgrade, RemoteSessions, SessionRequest } from './engine/cluster-port.ts'
+import type { LocalSessions, PendingUpgrade, RemoteSessions, SessionRequest, RelayedWebSocketHandle } from './engine/cluster-port.ts'
 import type { PollExchange } from './engine/poll-exchange.ts'
 import { emitGuarded } from './events/guarded.ts'
 import type { EngineRejection } from './http/reject.ts'
@@ -16,15 +16,9 @@ const RETRY_MS = [500, 1_000, 2_000, 5_000]
 /** Polls that other nodes' sessions have here get so long to be answered when this node goes. */
 const LEAVE_MS = 1_000
 
-/** What carries the messages of a cluster: see `Bus` of @tidewire/cluster. */
-export interface ClusterBus {
-  readonly name: string
-  publish(subject: string, bytes: Uint8Array): void
-}
-
 export interface ClusterSettings {
-  /** "redis://…", "nats://…", "postgres://…", or a bus made with a client of the application. */
-  readonly bus: string | ClusterBus
+  /** "redis://…", "nats://…", "postgres://…", a client of such an engine that the application has made, or a bus. */
+  readonly bus: string | object
   /** What all nodes know and nobody else; or TIDEWIRE_CLUSTER_SECRET in the environment. */
   readonly secret?: string
   /** Goes without a secret on a broker that others may reach. */
@@ -37,7 +31,8 @@ export interface ClusterSettings {
   readonly prefix?: string
 }
 
-export type ClusterOption = string | ClusterBus | ClusterSettings
+/** Settings, or their `bus` alone. */
+export type ClusterOption = string | object | ClusterSettings
 
 export interface ClusterMember {
   readonly incarnation: string
@@ -108,7 +103,7 @@ export class Cluster extends EventEmitter implements RemoteSessions {
 
   constructor(option: ClusterOption, owner: ClusterOwner) {
     super()
-    this.#settings = typeof option === 'string' || !('bus' in option) ? { bus: option } : option
+    this.#settings = typeof option === 'string' || !('bus' in option) ? { bus: option } : (option as ClusterSettings)
     this.#owner = owner
     void this.#join(0)
   }
@@ -245,6 +240,10 @@ export class Cluster extends EventEmitter implements RemoteSessions {
 
   serveUpgrade(request: SessionRequest, upgrade: PendingUpgrade): void {
     this.#joined!.routing.serveUpgrade(request, upgrade)
+  }
+
+  get relayedWebSockets(): readonly RelayedWebSocketHandle[] {
+    return this.#joined?.routing.relayedWebSockets ?? []
   }
 
   // ---- end

@@ -32,7 +32,7 @@ import { PollingTransport } from '../transports/polling.ts'
 import { ForeignWebSocketServer, ForeignWebSocketTransport } from '../transports/foreign-websocket.ts'
 import { WebSocketTransport, frameOptions } from '../transports/websocket.ts'
 import { ClusterSide } from './cluster-side.ts'
-import type { LocalSessions, PendingUpgrade, RemoteSessions, SessionRequest } from './cluster-port.ts'
+import type { LocalSessions, PendingUpgrade, RemoteSessions, SessionRequest, RelayedWebSocketHandle } from './cluster-port.ts'
 import type { EngineHandler } from './contract.ts'
 import type { Owner } from './door.ts'
 import type { PollExchange } from './poll-exchange.ts'
@@ -171,6 +171,11 @@ export class Engine extends EventEmitter implements DirectEngine {
   /** Requests are served: the node is part of its cluster, if it has one, and serves new sessions. */
   get isReady(): boolean {
     return !this.#isClosed && !this.#context.isDraining && (this.#remote === undefined || this.#remote.isReady)
+  }
+
+  /** WebSockets of this node that serve sessions of other ones. */
+  get relayedWebSockets(): readonly RelayedWebSocketHandle[] {
+    return this.#remote?.relayedWebSockets ?? []
   }
 
   /** No new sessions from now on: 503, so that balancers try another node. Those that there are go on until they are closed. */
@@ -443,6 +448,7 @@ export class Engine extends EventEmitter implements DirectEngine {
           isTextOnly: Boolean(b64) || j !== undefined,
           jsonpIndex: revision === 3 && typeof j === 'string' ? j : undefined,
           maxBodyBytes: this.opts.maxHttpBufferSize,
+          maxPackets: maxPacketsOf(req.headers['user-agent']),
         })
         this.#openSession(session, transport)
         transport.handleRequest(exchange())
@@ -491,7 +497,8 @@ export class Engine extends EventEmitter implements DirectEngine {
   }
 
   #allowUpgrade(req: EngineRequest, verdict: Verdict<Session>, done: (refusal?: EngineRejection) => void): void {
-    if (verdict.kind === 'elsewhere') return done(this.#forgeryRefusal(req))
+    // One that is to end soon would cost the client its session: it stays on polling, or tries another node.
+    if (verdict.kind === 'elsewhere') return done(this.#context.isDraining ? DRAINING : this.#forgeryRefusal(req))
     if (verdict.kind !== 'upgrade') return this.#allow(req, done)
     done(upgradeProblem(verdict.session) ?? this.#forgeryRefusal(req))
   }
@@ -593,6 +600,11 @@ function originRefusal(req: EngineRequest): EngineRejection {
 /** What the engine reads of a request when no code of the application sees it. */
 function plainRequest({ method, url, headers, rawHeaders }: RequestHead, socket: Socket): EngineRequest {
   return { method, url, headers, rawHeaders, socket } as unknown as EngineRequest
+}
+
+/** compat: python-engineio takes no more in one payload, and closes (spec: EIO-51). */
+function maxPacketsOf(agent: string | undefined): number {
+  return agent !== undefined && /python/i.test(agent) ? 16 : Infinity
 }
 
 function isOldInternetExplorer(headers: IncomingHttpHeaders): boolean {

@@ -27,6 +27,8 @@ export interface PollingOptions {
   /** The JSONP index, if the client uses it. */
   jsonpIndex: string | undefined
   maxBodyBytes: number
+  /** Packets that the client takes in one answer. */
+  maxPackets: number
 }
 
 /** A batch on its way to the client. */
@@ -127,7 +129,9 @@ export class PollingTransport implements Edge, ExchangeHandler {
   }
 
   deliver(batch: readonly OutgoingMessage[]): void {
-    const count = this.#parked!.isLocal ? batch.length : countWithin(batch, MAX_REMOTE_ANSWER_BYTES)
+    const { maxPackets } = this.#options
+    const whole = batch.length <= maxPackets ? batch : batch.slice(0, maxPackets)
+    const count = this.#parked!.isLocal ? whole.length : countWithin(whole, MAX_REMOTE_ANSWER_BYTES)
     this.#respond(count === batch.length ? batch : batch.slice(0, count), count)
   }
 

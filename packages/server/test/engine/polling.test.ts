@@ -162,6 +162,19 @@ describe('polling', () => {
     expect(bytes.length).toBeLessThan(100)
   })
 
+  it('[EIO-51] gives a Python client no more than 16 packets at once', async () => {
+    const { connected } = await startWatched()
+    const client = await new PollingClient(server.port).connect({ 'User-Agent': 'python-requests/2.32.3' })
+    await client.post('40')
+    await client.get()
+    const socket = await connected
+    for (let i = 0; i < 40; i++) socket.emit('n', i)
+    const answers = [await client.get(), await client.get(), await client.get()].map(({ body }) => body.split('\u001e'))
+
+    expect(answers.map(({ length }) => length)).toEqual([16, 16, 8])
+    expect(answers.flat()).toEqual(Array.from({ length: 40 }, (_, i) => `42["n",${i}]`))
+  })
+
   it('[EIO-26] refuses a sid under another revision', async () => {
     server = await start()
     const client = await new PollingClient(server.port).connect()
