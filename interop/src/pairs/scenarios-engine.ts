@@ -109,7 +109,7 @@ export const engine: Scenario[] = [
       run.s(peer.conn.transport.name, peer.handshake.query.transport)
     },
   },
-  ...[true].map((tryAllTransports): Scenario => ({
+  ...[false, true].map((tryAllTransports): Scenario => ({
     name: `first transport is refused with tryAllTransports: ${tryAllTransports}`,
     api: '6',
     run: async (run) => {

@@ -63,6 +63,7 @@ export class Emitter<
 }
 
 /** The names of the DOM and of Node for the same. */
+// oxlint-disable-next-line no-unused-vars -- both declarations must name the same parameters
 export interface Emitter<ListenEvents extends EventsMap = EventsMap, EmitEvents extends EventsMap = EventsMap, ReservedEvents extends EventsMap = {}> {
   addEventListener<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event: Event, listener: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this
   removeListener<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event?: Event, listener?: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this

@@ -7,6 +7,7 @@ import * as https from 'node:https'
 import type { Socket } from 'node:net'
 import { EngineClient } from '../engine/engine-client.ts'
 import type { EngineClientOptions } from '../options.ts'
+import type { ServerUrl } from '../url.ts'
 import type { NetworkPlatform } from './platform.ts'
 
 const TLS_OPTIONS = ['pfx', 'key', 'passphrase', 'cert', 'ca', 'ciphers', 'rejectUnauthorized'] as const
@@ -22,29 +23,41 @@ function requestOptions(url: string, options: EngineClientOptions): { isSecure: 
   return { isSecure, settings }
 }
 
-/** Cookies between requests of one server, with `withCredentials`: kept by name on the options object of the session. */
-const jars = new WeakMap<object, Map<string, string>>()
-
-function cookiesOf(options: EngineClientOptions): string | undefined {
-  const jar = options.withCredentials ? jars.get(options) : undefined
-  return jar === undefined || jar.size === 0 ? undefined : [...jar].map(([name, value]) => `${name}=${value}`).join('; ')
+interface Cookie {
+  value: string
+  /** Milliseconds since 1970. */
+  expires: number
 }
 
-function keepCookies(options: EngineClientOptions, setCookie: string[] | undefined): void {
-  if (!options.withCredentials || setCookie === undefined) return
-  let jar = jars.get(options)
-  if (jar === undefined) jars.set(options, (jar = new Map()))
+/** With `withCredentials`: the cookies of a session, by name, shared by its transports. */
+type NodeOptions = EngineClientOptions & { cookieJar?: Map<string, Cookie> }
+
+class NodeEngine extends EngineClient {
+  constructor(url: ServerUrl, options: EngineClientOptions) {
+    const withJar: NodeOptions = { ...options, cookieJar: new Map() }
+    super(url, options.withCredentials ? withJar : options)
+  }
+}
+
+function cookiesOf({ cookieJar }: NodeOptions): string | undefined {
+  const fresh = [...(cookieJar ?? [])].filter(([, { expires }]) => expires > Date.now())
+  return fresh.length === 0 ? undefined : fresh.map(([name, { value }]) => `${name}=${value}`).join('; ')
+}
+
+function keepCookies({ cookieJar }: NodeOptions, setCookie: string[] | undefined): void {
+  if (cookieJar === undefined || setCookie === undefined) return
   for (const cookie of setCookie) {
-    const [pair = '', ...attributes] = cookie.split(';')
-    const mark = pair.indexOf('=')
-    const name = pair.slice(0, mark).trim()
-    if (attributes.some((attribute) => /^\s*max-age=0\s*$/i.test(attribute))) jar.delete(name)
-    else jar.set(name, pair.slice(mark + 1).trim())
+    const mark = cookie.indexOf('=')
+    const [, maxAge] = /;\s*max-age=(-?\d+)/i.exec(cookie) ?? []
+    const [, date] = /;\s*expires=([^;]+)/i.exec(cookie) ?? []
+    // The age wins where both are given (RFC 6265, 5.3).
+    const expires = maxAge !== undefined ? Date.now() + Number(maxAge) * 1000 : date === undefined ? Infinity : Date.parse(date)
+    cookieJar.set(cookie.slice(0, mark).trim(), { value: cookie.slice(mark + 1).split(';')[0]!.trim(), expires })
   }
 }
 
 export const nodePlatform: NetworkPlatform = {
-  Engine: EngineClient,
+  Engine: NodeEngine,
   createCodec(revision) {
     const decoder = new SocketPacketDecoder({ revision })
     return {
@@ -117,7 +130,7 @@ export const nodePlatform: NetworkPlatform = {
     const headers: http.OutgoingHttpHeaders = {
       ...options.extraHeaders,
       ...(cookies === undefined ? {} : { Cookie: cookies }),
-      ...(protocols?.length ? { 'Sec-WebSocket-Protocol': Array.isArray(protocols) ? protocols.join(', ') : protocols } : {}),
+      ...(protocols?.length ? { 'Sec-WebSocket-Protocol': Array.isArray(protocols) ? protocols.join(',') : protocols } : {}),
       Connection: 'Upgrade',
       Upgrade: 'websocket',
       'Sec-WebSocket-Version': '13',
