@@ -12,7 +12,7 @@ export interface DrainOptions {
 }
 
 export interface DrainResult {
-  /** Sessions that there were. */
+  /** Sessions that there were: of this node, and of others whose WebSocket is here. */
   sessions: number
   /** Their clients have fetched what waited for them, and know that the session is closed. */
   closed: number
@@ -27,29 +27,39 @@ export async function drainEngine(engine: Engine, { timeout = 30_000, spread = 5
   engine.refuseSessions()
   const start = performance.now()
   const spreadMs = Math.min(spread, timeout)
-  let sessions = Object.values(engine.clients)
+  let closings = closingsOf(engine)
   let begun = 0
-  let count = sessions.length
+  let count = closings.length
   let cut = 0
-  while (engine.clientsCount > 0) {
+  while (engine.clientsCount > 0 || engine.relayedWebSockets.length > 0) {
     const elapsed = performance.now() - start
     if (elapsed >= timeout) {
       const left = Object.values(engine.clients)
-      cut = left.length
+      // Those of other nodes end when this one leaves the cluster.
+      cut = left.length + engine.relayedWebSockets.length
       for (const session of left) session.shutDown()
       break
     }
-    if (begun === sessions.length && elapsed >= spreadMs) {
-      // A handshake that was under way may have opened one more.
-      sessions = Object.values(engine.clients).filter((session) => session.readyState === 'open')
-      count += sessions.length
+    if (begun === closings.length && elapsed >= spreadMs) {
+      // A handshake or an upgrade that was under way may have opened one more.
+      const late = closingsOf(engine)
+      if (late.length > closings.length) count += late.length - closings.length
+      closings = late
       begun = 0
     }
-    const due = elapsed >= spreadMs ? sessions.length : Math.ceil((sessions.length * elapsed) / spreadMs)
-    while (begun < due) sessions[begun++]!.close()
+    const due = elapsed >= spreadMs ? closings.length : Math.ceil((closings.length * elapsed) / spreadMs)
+    while (begun < due) closings[begun++]!()
     await delay(TICK_MS)
   }
   return { sessions: count, closed: count - cut, cut }
+}
+
+/** What ends the sessions that this node owns, and those that it holds a WebSocket of. Each may be called again. */
+function closingsOf(engine: Engine): (() => void)[] {
+  return [
+    ...Object.values(engine.clients).map((session) => () => session.close()),
+    ...engine.relayedWebSockets.map((socket) => () => socket.dismiss()),
+  ]
 }
 
 function delay(ms: number): Promise<void> {

@@ -21,6 +21,8 @@ export const KIND = {
   taken: 10,
   closed: 11,
   malformed: 12,
+  /** The edge of this WebSocket is to end: close the session when its client has what waits for it. */
+  dismiss: 13,
   answer: 32,
   refused: 33,
   destroy: 34,

@@ -78,6 +78,11 @@ export class PeerSessions {
     return { relayed: this.#relayed.size, remote: this.#remote.size }
   }
 
+  /** WebSockets here that serve sessions there. */
+  get relayedWebSockets(): RelayedWebSocket[] {
+    return [...this.#relayed.values()].filter((exchange) => exchange instanceof RelayedWebSocket)
+  }
+
   get hasRelayedPolls(): boolean {
     for (const exchange of this.#relayed.values()) if (exchange instanceof RelayedPoll) return true
     return false
@@ -301,6 +306,7 @@ function handleWebSocketReport(kind: number, socket: RemoteWebSocket, reader: Me
   if (kind === KIND.packet) socket.handlePacket(readPacket(reader))
   else if (kind === KIND.taken) socket.handleTaken(reader.number())
   else if (kind === KIND.malformed) socket.handleMalformed(reader.text())
+  else if (kind === KIND.dismiss) socket.session.close()
   else if (kind === KIND.closed) {
     const reason = CLOSE_REASONS[reader.byte()]
     if (reason === undefined) throw malformed('there is no such reason')

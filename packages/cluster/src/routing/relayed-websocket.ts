@@ -111,6 +111,11 @@ export class RelayedWebSocket implements Owner, PortTimer {
     else this.#socket?.close({ isShutdown: true, code: GOING_AWAY, reason })
   }
 
+  /** This node is to go: the owner ends the session in an orderly way. */
+  dismiss(): void {
+    if (!this.#isEnded) this.#peer.tell(KIND.dismiss, this.#number)
+  }
+
   /** This node goes. */
   leave(): void {
     const upgrade = this.#upgrade

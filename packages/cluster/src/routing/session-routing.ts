@@ -11,6 +11,7 @@ import type {
 } from 'tidewire'
 import type { ClusterNode, ClusterService, Incarnation, LinkEnd, Member } from '../cluster-node.ts'
 import { PeerSessions } from './peer-sessions.ts'
+import type { RelayedWebSocket } from './relayed-websocket.ts'
 import type { PeerHost } from './peer-sessions.ts'
 import { KIND } from './messages.ts'
 
@@ -170,6 +171,10 @@ export class SessionRouting implements ClusterService, RemoteSessions, PeerHost 
   }
 
   // ---- leaving
+
+  get relayedWebSockets(): RelayedWebSocket[] {
+    return [...this.#peers.values()].flatMap((peer) => peer.relayedWebSockets)
+  }
 
   /** This node goes: polls that are parked here are answered, so that their clients ask elsewhere; WebSockets close. Resolves when that is done. */
   async leave(timeoutMs: number): Promise<void> {

@@ -43,6 +43,13 @@ export interface RemoteSessions {
   explainUnknown(sid: string): string
   servePoll(request: SessionRequest, exchange: PollExchange): void
   serveUpgrade(request: SessionRequest, upgrade: PendingUpgrade): void
+  /** WebSockets of this node that serve sessions of other ones. */
+  readonly relayedWebSockets: readonly RelayedWebSocketHandle[]
+}
+
+export interface RelayedWebSocketHandle {
+  /** Has its session closed, once the client has what waits for it: this node is to end. */
+  dismiss(): void
 }
 
 /** Implemented by routing: an upgrade that has arrived on another node and waits for the word of this one. */
