@@ -1,0 +1,44 @@
+// A node of a cluster: node --conditions=tidewire-source cluster-node.ts <port> <bus URL> [options as JSON]. Says on stdout, in JSON lines,
+// when it is ready, and what connects and disconnects.
+import { createServer } from 'node:http'
+import { Server } from 'tidewire'
+import type { Socket } from 'tidewire'
+
+const [port, bus, options = '{}'] = process.argv.slice(2)
+const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
+
+const http = createServer()
+const io = new Server(http, {
+  ...(JSON.parse(options) as object),
+  cluster: { bus: bus!, name: `node ${port}` },
+})
+io.cluster!.on('leave', ({ info, end }: { info: { name: string }; end: string }) =>
+  say({ event: 'leave', name: info.name, end }),
+)
+io.cluster!.on('join', ({ info }: { info: { name: string } }) => say({ event: 'join', name: info.name }))
+io.cluster!.on('sessions-lost', (lost: object) => say({ event: 'sessions-lost', ...lost }))
+io.cluster!.on('error', (error: Error) => say({ event: 'error', message: error.message }))
+io.on('connection', (socket: Socket) => {
+  say({ event: 'connect', sid: socket.conn.id, id: socket.id })
+  socket.on('disconnect', (reason: string, description: unknown) =>
+    say({
+      event: 'disconnect',
+      sid: socket.conn.id,
+      reason,
+      description: String((description as Error | undefined)?.message ?? ''),
+    }),
+  )
+  socket.on('echo', (...args: any[]) => (args.pop() as (...answer: unknown[]) => void)(...args))
+  socket.on('say', (...args: any[]) => {
+    const ack = args.pop() as () => void
+    io.emit('news', ...args)
+    ack()
+  })
+  socket.on('tell me', (count: number) => {
+    for (let i = 0; i < count; i++) socket.emit('event', i)
+  })
+})
+await new Promise<void>((resolve) => http.listen(Number(port), '127.0.0.1', resolve))
+await io.cluster!.ready()
+say({ event: 'ready', incarnation: io.cluster!.incarnation })
+process.on('SIGTERM', () => void io.close().then(() => process.exit(0)))
