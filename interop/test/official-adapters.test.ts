@@ -46,7 +46,9 @@ async function redisClient(): Promise<any> {
 }
 
 interface Kind {
-  adapter: () => Promise<unknown>
+  adapter?: () => Promise<unknown>
+  /** What the server gets instead of an adapter. */
+  options?: () => object
   emitter?: () => Promise<any>
 }
 
@@ -77,7 +79,7 @@ const KINDS: Record<string, Kind> = {
 async function serve(server: string, adapter: unknown, more: object = {}): Promise<{ io: any; url: string }> {
   const http = createServer()
   const io: any =
-    server === 'tidewire' ? new Server(http, { adapter, ...more } as object) : new (require('socket.io-4.8.4').Server)(http, { adapter, allowEIO3: true, ...more })
+    server === 'tidewire' ? new Server(http, { ...(adapter === undefined ? {} : { adapter }), ...more } as object) : new (require('socket.io-4.8.4').Server)(http, { adapter, allowEIO3: true, ...more })
   await once(http.listen(0, '127.0.0.1'), 'listening')
   cleanups.push(async () => {
     await new Promise<void>((resolve) => {
@@ -86,6 +88,10 @@ async function serve(server: string, adapter: unknown, more: object = {}): Promi
     })
   })
   return { io, url: `http://127.0.0.1:${(http.address() as AddressInfo).port}` }
+}
+
+async function serveKind(server: string, { adapter, options }: Kind): Promise<{ io: any; url: string }> {
+  return serve(server, await adapter?.(), options?.())
 }
 
 function next(emitter: any, event: string): Promise<any[]> {
@@ -106,7 +112,7 @@ interface Cluster {
 }
 
 async function start(server: string, kind: Kind): Promise<Cluster> {
-  const nodes = [await serve(server, await kind.adapter()), await serve(server, await kind.adapter())]
+  const nodes = [await serveKind(server, kind), await serveKind(server, kind)]
   const cluster: Cluster = { io: nodes.map(({ io }) => io), clients: [], sockets: [] }
   for (const [index, connect] of [[0, connectClient], [1, connectClient], [1, connectOldClient]] as const) {
     const { io, url } = nodes[index]!
@@ -235,10 +241,26 @@ describe.skipIf(skip !== undefined).each(Object.keys(KINDS))('%s', (name) => {
   })
 })
 
+describe.skipIf(skip !== undefined)('the cluster of tidewire on Redis', () => {
+  it.each(Object.keys(ROWS).filter((row) => row !== 'an emitter without a server'))(
+    '[CLU-80] does what the official server does with redis-adapter 8.3.0: %s',
+    async (row) => {
+      const official = KINDS['redis-adapter 8.3.0']!
+      const expected = await ROWS[row]!(await start('official', official), official)
+      for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+      const own: Kind = {
+        options: () => ({ cluster: { bus: `redis://127.0.0.1:${redis!.port}`, secret: 'of this test' } }),
+      }
+
+      expect(await ROWS[row]!(await start('tidewire', own), own)).toEqual(expected)
+    },
+  )
+})
+
 /** A client that loses its connection and comes back to another node. */
 async function comeBack(server: string, kind: Kind): Promise<unknown> {
   const recovery = { connectionStateRecovery: { maxDisconnectionDuration: 10_000 } }
-  const nodes = [await serve(server, await kind.adapter(), recovery), await serve(server, await kind.adapter(), recovery)]
+  const nodes = [await serve(server, await kind.adapter!(), recovery), await serve(server, await kind.adapter!(), recovery)]
   const connected = next(nodes[0]!.io, 'connection')
   const client = connectClient(nodes[0]!.url, { transports: ['websocket'], forceNew: true, reconnectionDelay: 50 })
   cleanups.push(() => client.disconnect())
