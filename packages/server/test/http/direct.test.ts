@@ -1,0 +1,291 @@
+// Connections served without node:http give what those served with it give, byte for byte but for the date, whatever is sent and however it
+// is cut; and everything else on the server works as before (docs/decisions/0006).
+import fc from 'fast-check'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server as HttpServer } from 'node:http'
+import { connect } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Server } from 'tidewire'
+
+interface Started {
+  io: Server
+  http: HttpServer
+  port: number
+  /** Requests that node:http has seen. */
+  seen: string[]
+}
+
+const running: Started[] = []
+const sockets: Socket[] = []
+
+async function start(directHttp: boolean): Promise<Started> {
+  const seen: string[] = []
+  const http = createServer((req, res) => {
+    let bytes = 0
+    req.on('data', (chunk: Buffer) => (bytes += chunk.length))
+    req.on('end', () => res.end(`app ${req.method} ${req.url} ${bytes}`))
+  })
+  const io = new Server(http, { directHttp })
+  const request = http.listeners('request')[0] as (...args: unknown[]) => void
+  http.removeAllListeners('request')
+  http.on('request', (req: IncomingMessage, res) => {
+    seen.push(`${req.method} ${req.url?.split('?')[0]}`)
+    request.call(http, req, res)
+  })
+  http.listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  const started = { io, http, port: (http.address() as AddressInfo).port, seen }
+  running.push(started)
+  return started
+}
+
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy()
+  for (const { io, http } of running.splice(0)) {
+    const closed = io.close()
+    http.closeAllConnections()
+    await closed
+  }
+})
+
+function dial(port: number): Socket {
+  const socket = connect(port, '127.0.0.1')
+  socket.setNoDelay(true)
+  socket.on('error', () => {})
+  sockets.push(socket)
+  return socket
+}
+
+interface Answer {
+  status: string
+  headers: string[]
+  body: string
+}
+
+/** Reads answers until there are `count`, or the connection ends. */
+async function read(socket: Socket, count: number): Promise<Answer[]> {
+  const answers: Answer[] = []
+  let text = ''
+  return new Promise((resolve) => {
+    const parse = (): void => {
+      for (;;) {
+        const end = text.indexOf('\r\n\r\n')
+        if (end < 0) return
+        const [status = '', ...headers] = text.slice(0, end).split('\r\n')
+        const length = Number(headers.find((line) => /^content-length:/i.test(line))?.slice(15) ?? 0)
+        if (text.length < end + 4 + length) return
+        answers.push({
+          status,
+          headers: headers.filter((line) => !/^date:/i.test(line)).map((line) => line.replace(/^[^:]+/, (name) => name.toLowerCase())).toSorted(),
+          body: text.slice(end + 4, end + 4 + length).replace(/"sid":"[^"]+"/, '"sid":"*"'),
+        })
+        text = text.slice(end + 4 + length)
+        if (!status.includes(' 100 ') && answers.length >= count) {
+          socket.removeAllListeners('data')
+          return resolve(answers)
+        }
+      }
+    }
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1')
+      parse()
+    })
+    socket.on('close', () => resolve([...answers, { status: 'closed', headers: [], body: text }]))
+  })
+}
+
+const POLL = '/socket.io/?EIO=4&transport=polling'
+const message = (first: string, headers: string[] = [], body = ''): string => [first, 'Host: a', ...headers, '', body].join('\r\n')
+
+/** What a client may send: plain and odd, ours and the application's. */
+const REQUESTS: Record<string, string> = {
+  handshake: message(`GET ${POLL} HTTP/1.1`),
+  'handshake of revision 3': message('GET /socket.io/?EIO=3&transport=polling&t=1 HTTP/1.1', ['Accept: */*', 'User-Agent: a b']),
+  'unknown sid': message(`GET ${POLL}&sid=none HTTP/1.1`),
+  'POST to an unknown sid': message(`POST ${POLL}&sid=none HTTP/1.1`, ['Content-Length: 2'], '40'),
+  'POST without a body': message(`POST ${POLL}&sid=none HTTP/1.1`, ['Content-Length: 0']),
+  'unknown transport': message('GET /socket.io/?EIO=4&transport=none HTTP/1.1'),
+  'unknown revision': message('GET /socket.io/?EIO=9&transport=polling HTTP/1.1'),
+  'handshake by POST': message(`POST ${POLL} HTTP/1.1`, ['Content-Length: 1'], '4'),
+  'GET with a body': message(`GET ${POLL} HTTP/1.1`, ['Content-Length: 2'], '40'),
+  chunked: message(`POST ${POLL}&sid=none HTTP/1.1`, ['Transfer-Encoding: chunked'], '2\r\n40\r\n0\r\n\r\n'),
+  'both lengths': message(`POST ${POLL}&sid=none HTTP/1.1`, ['Content-Length: 3', 'Transfer-Encoding: chunked'], '0\r\n\r\n'),
+  'two lengths': message(`POST ${POLL}&sid=none HTTP/1.1`, ['Content-Length: 3', 'Content-Length: 2'], '40'),
+  'expect': message(`POST ${POLL}&sid=none HTTP/1.1`, ['Content-Length: 2', 'Expect: 100-continue'], '40'),
+  PUT: message(`PUT ${POLL} HTTP/1.1`, ['Content-Length: 2'], '40'),
+  OPTIONS: message(`OPTIONS ${POLL} HTTP/1.1`),
+  'a folded header': message(`GET ${POLL} HTTP/1.1`, ['X: a', ' b']),
+  'no host': `GET ${POLL} HTTP/1.1\r\n\r\n`,
+  'HTTP/1.0': message(`GET ${POLL} HTTP/1.0`),
+  'bare line feeds': `GET ${POLL} HTTP/1.1\nHost: a\n\n`,
+  close: message(`GET ${POLL} HTTP/1.1`, ['Connection: close']),
+  app: message('GET /hello HTTP/1.1'),
+  'POST to the app': message('POST /hello HTTP/1.1', ['Content-Length: 5'], 'hello'),
+  'chunked to the app': message('POST /hello HTTP/1.1', ['Transfer-Encoding: chunked'], '5\r\nhello\r\n0\r\n\r\n'),
+  'beside the path': message('GET /socket.io2/?EIO=4&transport=polling HTTP/1.1'),
+  'below the path': message('GET /socket.io/more?EIO=4&transport=polling HTTP/1.1'),
+  'an absolute target': message(`GET http://a${POLL} HTTP/1.1`),
+  'upgrade without a key': message('GET /socket.io/?EIO=4&transport=websocket HTTP/1.1', ['Connection: Upgrade', 'Upgrade: websocket']),
+  'another upgrade': message(`GET ${POLL} HTTP/1.1`, ['Connection: Upgrade', 'Upgrade: h2c']),
+  garbage: '\0\0\0\r\n\r\n',
+}
+
+describe('with and without node:http', () => {
+  let pair: Started[]
+  beforeEach(async () => {
+    pair = [await start(true), await start(false)]
+  })
+
+  /** Sends one after the other, each cut at `cuts`, and gives what comes back until the connection ends. */
+  async function converse(port: number, names: readonly string[], cuts: readonly number[]): Promise<Answer[]> {
+    const socket = dial(port)
+    await once(socket, 'connect')
+    const all: Answer[] = []
+    for (const name of names) {
+      const text = REQUESTS[name]!
+      const answers = read(socket, 1)
+      let from = 0
+      for (const cut of [...cuts.map((at) => at % text.length).toSorted((one, two) => one - two), text.length]) {
+        if (cut > from && socket.writable) await new Promise((resolve) => socket.write(text.slice(from, cut), 'latin1', resolve))
+        from = Math.max(from, cut)
+      }
+      all.push(...(await answers))
+      if (all.at(-1)!.status === 'closed') break
+    }
+    return all
+  }
+
+  /** Sends all at once. */
+  async function pipeline(port: number, names: readonly string[]): Promise<Answer[]> {
+    const socket = dial(port)
+    const answers = read(socket, names.length)
+    socket.write(names.map((name) => REQUESTS[name]!).join(''), 'latin1')
+    return answers
+  }
+
+  const both = (talk: (port: number) => Promise<Answer[]>): Promise<Answer[][]> => Promise.all(pair.map(({ port }) => talk(port)))
+
+  it.each(Object.keys(REQUESTS))('[HTTP-2] "%s", alone and after a request of ours, gets the same answer', async (name) => {
+    for (const names of [[name], ['handshake', name], ['handshake', name, 'app']]) {
+      const [direct, usual] = await both((port) => converse(port, names, []))
+      expect(direct).toEqual(usual)
+    }
+  })
+
+  it('[HTTP-2] a stream of requests gets the same answers, wherever it is cut', async () => {
+    const names = fc.array(fc.constantFrom(...Object.keys(REQUESTS)), { minLength: 1, maxLength: 6 })
+    const cuts = fc.array(fc.nat(1_000), { maxLength: 4 })
+    await fc.assert(
+      fc.asyncProperty(names, cuts, async (chosen, at) => {
+        const [direct, usual] = await both((port) => converse(port, chosen, at))
+        expect(direct).toEqual(usual)
+      }),
+      { numRuns: 300 },
+    )
+  }, 60_000)
+
+  it('[HTTP-2] requests that are sent ahead get the same answers, in order', async () => {
+    // Only well-formed ones: before an end of the connection node:http loses answers that are on their way.
+    const plain = ['handshake', 'unknown sid', 'POST to an unknown sid', 'unknown transport', 'app', 'POST to the app', 'chunked to the app', 'OPTIONS']
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.constantFrom(...plain), { minLength: 2, maxLength: 8 }), async (names) => {
+        const [direct, usual] = await both((port) => pipeline(port, names))
+        expect(direct).toEqual(usual)
+      }),
+      { numRuns: 100 },
+    )
+  }, 60_000)
+})
+
+describe('on a shared server', () => {
+  const ask = async (socket: Socket, ...names: string[]): Promise<string[]> => {
+    const statuses: string[] = []
+    for (const name of names) {
+      const answers = read(socket, 1)
+      socket.write(REQUESTS[name]!, 'latin1')
+      statuses.push((await answers)[0]!.body.slice(0, 9))
+    }
+    return statuses
+  }
+
+  it('[HTTP-2] a kept connection goes from the engine to the application and back', async () => {
+    const { port } = await start(true)
+    expect(await ask(dial(port), 'handshake', 'handshake', 'app', 'handshake', 'app')).toEqual(['0{"sid":"*', '0{"sid":"*', 'app GET /', '0{"sid":"*', 'app GET /'].map((text) => text.slice(0, 9)))
+  })
+
+  it('[HTTP-3] a listener for requests, a middleware or a header listener that comes later sees what it would have seen', async () => {
+    const started = await start(true)
+    const socket = dial(started.port)
+    await ask(socket, 'handshake')
+    expect(started.seen).toEqual([])
+    const heard: string[] = []
+    started.http.on('request', (req: IncomingMessage) => heard.push(req.method!))
+    await ask(socket, 'handshake')
+    expect(heard).toEqual(['GET'])
+
+    const other = await start(true)
+    const kept = dial(other.port)
+    await ask(kept, 'handshake')
+    other.io.engine.use((_req, res, next) => {
+      res.setHeader('x-middleware', 'yes')
+      next()
+    })
+    const answers = read(kept, 1)
+    kept.write(REQUESTS.handshake!)
+    expect((await answers)[0]!.headers).toContain('x-middleware: yes')
+  })
+
+  it('[HTTP-3] closing the server ends connections that are idle, and answers polls that are held before it ends theirs', async () => {
+    const { io, http, port } = await start(true)
+    const [idle, busy] = [dial(port), dial(port)]
+    await ask(idle, 'handshake')
+    const opened = read(busy, 1)
+    busy.write(REQUESTS.handshake!)
+    const sid = Object.keys(io.engine.clients).at(-1)!
+    expect((await opened)[0]!.status).toContain('200')
+    const last = Object.keys(io.engine.clients).at(-1) ?? sid
+    busy.write(message(`GET ${POLL}&sid=${last} HTTP/1.1`))
+    const polled = read(busy, 1)
+    await expect.poll(() => (io.engine.clients[last] as unknown as { transport: { writable: boolean } }).transport.writable).toBe(true)
+    const ended = once(idle, 'close')
+    const closed = once(http, 'close')
+    void io.close()
+    await ended
+    expect((await polled)[0]!.body).toBe('1')
+    await closed
+  })
+
+  it('[HTTP-3] a body that is late is left to the limits of node:http, and served when it comes', async () => {
+    const { port, seen } = await start(true)
+    const socket = dial(port)
+    const text = REQUESTS['POST to an unknown sid']!
+    socket.write(text.slice(0, -1))
+    await expect.poll(() => seen, { timeout: 10_000 }).toEqual(['POST /socket.io/'])
+    const answers = read(socket, 1)
+    socket.write(text.slice(-1))
+    expect((await answers)[0]!.status).toContain('400')
+  })
+
+  it('[HTTP-3] connections that stay idle are closed after keepAliveTimeout', async () => {
+    const { http, port } = await start(true)
+    http.keepAliveTimeout = 1000
+    const socket = dial(port)
+    await ask(socket, 'handshake')
+    await once(socket, 'close')
+  })
+
+  it('[HTTP-3] a client that sends on while its poll is held is made to wait', async () => {
+    const { io, port } = await start(true)
+    const socket = dial(port)
+    await ask(socket, 'handshake')
+    const [sid] = Object.keys(io.engine.clients)
+    socket.write(message(`GET ${POLL}&sid=${sid} HTTP/1.1`))
+    const flood = Buffer.from(REQUESTS.app!.repeat(10_000))
+    for (let i = 0; i < 100; i++) socket.write(flood)
+    // The kernel's buffers fill: the server does not read.
+    await expect.poll(() => socket.writableLength).toBeGreaterThan(20_000_000)
+    expect(process.memoryUsage().arrayBuffers).toBeLessThan(200_000_000)
+  })
+})
