@@ -1,7 +1,8 @@
 // The bus drivers on real daemons: the contract that all drivers keep, and whole nodes over each of them.
-import { startNats, startRedis } from '@tidewire/testkit/daemon'
-import type { Daemon } from '@tidewire/testkit/daemon'
+import { startNats, startPostgres, startRedis } from '@tidewire/testkit/daemon'
+import type { Daemon, Postgres } from '@tidewire/testkit/daemon'
 import { Redis as IoRedis } from 'ioredis'
+import { Client, Pool } from 'pg'
 import { createClient } from 'redis'
 import { afterAll, beforeAll } from 'vitest'
 import type { Bus } from '../../packages/cluster/src/bus.ts'
@@ -12,11 +13,12 @@ import type { BusEngine } from '../../packages/cluster/test/bus-contract.ts'
 type Kind = 'redis' | 'nats'
 const start = { redis: startRedis, nats: startNats }
 const daemons = {} as Record<Kind, Daemon>
+let postgres: Postgres
 
 beforeAll(async () => {
-  ;[daemons.redis, daemons.nats] = await Promise.all([startRedis(), startNats()])
+  ;[daemons.redis, daemons.nats, postgres] = await Promise.all([startRedis(), startNats(), startPostgres()])
 })
-afterAll(() => Promise.all(Object.values(daemons).map((daemon) => daemon.stop())))
+afterAll(() => Promise.all([...Object.values(daemons), postgres].map((daemon) => daemon.stop())))
 
 const seconds = (count: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, count * 1_000))
 
@@ -65,3 +67,38 @@ busContract("Redis with the user's ioredis client", () =>
 )
 
 busContract('NATS by URL', () => engine('nats', () => createBus(`nats://127.0.0.1:${daemons.nats.port}`)))
+
+/** Its processes are no group that a signal could stop or kill as one; all its connections are cut instead. */
+function postgresEngine(create: () => Bus): BusEngine {
+  return {
+    createBus: create,
+    async restart() {
+      const admin = new Client(postgres.url)
+      await admin.connect()
+      await admin.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname IS NOT NULL',
+      )
+      await seconds(1)
+      await admin.end()
+    },
+    pause: () => Promise.reject(new Error('see above')),
+  }
+}
+busContract('Postgres by URL', () => postgresEngine(() => createBus(postgres.url)), {
+  cannotPause: true,
+  knowsNoSubscribers: true,
+})
+
+const pools: Pool[] = []
+afterAll(() => Promise.all(pools.map((pool) => pool.end())))
+busContract(
+  "Postgres with the user's pool",
+  () =>
+    postgresEngine(() => {
+      const pool = new Pool({ connectionString: postgres.url, max: 4 })
+      pool.on('error', () => {})
+      pools.push(pool)
+      return createBus(pool)
+    }),
+  { cannotPause: true, knowsNoSubscribers: true },
+)

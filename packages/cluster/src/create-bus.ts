@@ -4,10 +4,12 @@ import type { Bus } from './bus.ts'
 import { createInHostBus, IN_HOST_VARIABLE } from './drivers/in-host.ts'
 import { createNatsBus } from './drivers/nats.ts'
 import type { NatsConnectionLike } from './drivers/nats.ts'
+import { createPostgresBus } from './drivers/postgres.ts'
+import type { PgPoolLike } from './drivers/postgres.ts'
 import { createRedisBus } from './drivers/redis.ts'
 import type { RedisClientLike } from './drivers/redis.ts'
 
-export type BusTarget = string | Bus | RedisClientLike | NatsConnectionLike
+export type BusTarget = string | Bus | RedisClientLike | NatsConnectionLike | PgPoolLike
 
 /** @throws TidewireError TW_ERR_CLUSTER_OPTION for what is none of these */
 export function createBus(target: BusTarget): Bus {
@@ -15,6 +17,7 @@ export function createBus(target: BusTarget): Bus {
   if (isBus(target)) return target
   if ('duplicate' in target) return createRedisBus(target)
   if ('getServer' in target) return createNatsBus(target)
+  if ('query' in target && 'options' in target) return createPostgresBus(target)
   throw unknownTarget('this object')
 }
 
@@ -22,6 +25,7 @@ function createFromUrl(url: string): Bus {
   const scheme = /^[a-z-]+(?=:)/.exec(url)?.[0]
   if (scheme === 'redis' || scheme === 'rediss') return createRedisBus(url)
   if (scheme === 'nats') return createNatsBus(url)
+  if (scheme === 'postgres' || scheme === 'postgresql') return createPostgresBus(url)
   if (scheme === 'in-host' || url === 'in-host') return createInHostBus(inHostPath(url))
   throw unknownTarget(scheme === undefined ? 'this text' : `"${scheme}:"`)
 }
@@ -42,6 +46,6 @@ function isBus(target: object): target is Bus {
 function unknownTarget(what: string): TidewireError {
   return new TidewireError(
     'TW_ERR_CLUSTER_OPTION',
-    `a cluster cannot be made from ${what}: give redis://, nats://, postgres:// or in-host: with an address, a client of redis, ioredis, NATS or pg, or a bus`,
+    `a cluster cannot be made from ${what}: give redis://, nats://, postgres:// or in-host: with an address, a client of redis or ioredis, a NATS connection, a Pool of pg, or a bus`,
   )
 }

@@ -26,7 +26,9 @@ interface NodeRedisClient {
   subscribe(channel: string, listener: (message: Buffer) => void, bufferMode: true): Promise<unknown>
   unsubscribe(channel: string): Promise<unknown>
   sendCommand(args: string[]): Promise<unknown>
-  destroy(): void
+  destroy?(): void
+  /** Its name in release 4. */
+  disconnect?(): Promise<void>
   readonly options?: { url?: string; socket?: { host?: string } }
 }
 
@@ -317,10 +319,15 @@ class NodeRedis implements Engine {
   }
 
   close(): void {
-    if (this.#subscriber.isOpen) this.#subscriber.destroy()
+    if (this.#subscriber.isOpen) destroy(this.#subscriber)
     if (!this.#isOwn) this.#connections.release(this.#publisher)
-    else if (this.#publisher.isOpen) this.#publisher.destroy()
+    else if (this.#publisher.isOpen) destroy(this.#publisher)
   }
+}
+
+function destroy(client: NodeRedisClient): void {
+  if (client.destroy !== undefined) client.destroy()
+  else void client.disconnect?.().catch(() => undefined)
 }
 
 class IoRedis implements Engine {
