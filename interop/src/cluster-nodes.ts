@@ -20,11 +20,11 @@ export class ClusterNodeProcess {
   #stderr = ''
   readonly #waiters = new Set<() => void>()
 
-  private constructor(port: number, bus: string, options: object) {
+  private constructor(port: number, bus: string | object, options: object) {
     this.port = port
     this.child = spawnGroup(
       process.execPath,
-      ['--conditions=tidewire-source', program, String(port), bus, JSON.stringify(options)],
+      ['--conditions=tidewire-source', program, String(port), JSON.stringify(bus), JSON.stringify(options)],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     )
     createInterface({ input: this.child.stdout! }).on('line', (line) => {
@@ -34,7 +34,7 @@ export class ClusterNodeProcess {
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text))
   }
 
-  static async start(bus: string, options: object = {}): Promise<ClusterNodeProcess> {
+  static async start(bus: string | object, options: object = {}): Promise<ClusterNodeProcess> {
     const node = new ClusterNodeProcess(await freePort(), bus, options)
     const { incarnation } = await node.until('it is ready', ({ event }) => event === 'ready')
     node.incarnation = incarnation as string

@@ -1,16 +1,17 @@
-// A node of a cluster: node --conditions=tidewire-source cluster-node.ts <port> <bus URL> [options as JSON]. Says on stdout, in JSON lines,
+// A node of a cluster: node --conditions=tidewire-source cluster-node.ts <port> <bus as JSON> [options as JSON]. Says on stdout, in JSON lines,
 // when it is ready, and what connects and disconnects.
 import { createServer } from 'node:http'
 import { Server } from 'tidewire'
 import type { Socket } from 'tidewire'
 
-const [port, bus, options = '{}'] = process.argv.slice(2)
+const [port, busText, options = '{}'] = process.argv.slice(2)
+const bus = JSON.parse(busText!) as string | { bus: string; prefix?: string }
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
 
 const http = createServer()
 const io = new Server(http, {
   ...(JSON.parse(options) as object),
-  cluster: { bus: bus!, name: `node ${port}` },
+  cluster: { ...(typeof bus === 'string' ? { bus } : bus), name: `node ${port}` },
 })
 io.cluster!.on('leave', ({ info, end }: { info: { name: string }; end: string }) =>
   say({ event: 'leave', name: info.name, end }),

@@ -68,7 +68,8 @@ export class PollingTransport implements Edge, ExchangeHandler {
   }
 
   get writable(): boolean {
-    return this.#parked !== undefined
+    // While it is in doubt whether the node of the parked one lives, nothing is risked there.
+    return this.#parked !== undefined && this.#undecided === undefined
   }
 
   handleRequest(exchange: PollExchange): void {
