@@ -83,6 +83,7 @@ export class SimulatedNetwork {
 
   /** Runs until `until` (virtual milliseconds). With `drain`, promises settle between events: needed while nodes start or close. */
   async run(until: number, drain = false): Promise<void> {
+    if (drain) for (let i = 0; i < 50; i++) await Promise.resolve()
     let movedAt = { now: this.now, events: 0 }
     for (let event = this.#heap[0]; event !== undefined && event.at <= until; event = this.#heap[0]) {
       this.#pop()

@@ -31,3 +31,15 @@ it(
     expect(received).toBeGreaterThan(1_000 * rounds)
   },
 )
+
+it(
+  `[CLU-10, CLU-14] fifty nodes find each other and keep the promises, seed ${firstSeed}`,
+  { timeout: 120_000 },
+  async () => {
+    const cluster = await storm(firstSeed, 50, 3_000)
+    cluster.checkSettled()
+
+    expect(cluster.failures.slice(0, 5)).toEqual([])
+    expect(cluster.living.length).toBeGreaterThan(45)
+  },
+)

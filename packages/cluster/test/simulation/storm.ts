@@ -8,13 +8,14 @@ const SIZES = [2, 2, 3, 3, 4, 5, 7, 10]
 export async function storm(
   seed: number,
   size: number = SIZES[seed % SIZES.length]!,
+  stormMs = 60_000,
 ): Promise<CheckedCluster> {
   const network = new SimulatedNetwork(seed)
   const cluster = new CheckedCluster(network)
   const chance = (probability: number): boolean => network.random() < probability
   const anyone = (): (typeof cluster.living)[number] => cluster.living[network.pick(cluster.living.length)]!
-  for (let i = 0; i < size; i++) await cluster.add({ secret: 'sim' })
-  const stormEnds = network.now + 60_000
+  for (let i = 0; i < size; i++) await cluster.add(size > 10 ? {} : { secret: 'sim' })
+  const stormEnds = network.now + stormMs
   while (network.now < stormEnds && cluster.failures.length === 0) {
     for (let i = 0; i < 4 + size; i++) {
       const from = anyone()
