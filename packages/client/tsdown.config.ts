@@ -41,11 +41,12 @@ function bundle(entry: string, fileName: string, { format = 'esm', with: wanted 
     format: [format],
     platform: 'browser',
     dts: dts && { oxc: {} },
-    minify: false,
+    // Only what a false feature leaves behind; terser does the rest.
+    minify: minify ? false : 'dce-only',
     deps: { alwaysBundle: [/^@tidewire\//] },
     define: { 'globalThis.Buffer': 'undefined' },
     plugins: [features(wanted), ...(isForPeople ? [] : [shortErrors()]), ...(minify ? [minifier(format)] : [])],
-    inputOptions: { resolve: { conditionNames: ['tidewire-source', 'browser', 'import'] } },
+    inputOptions: { optimization: { inlineConst: true }, resolve: { conditionNames: ['tidewire-source', 'browser', 'import'] } },
     ...(dts ? {} : { outputOptions: { entryFileNames: fileName, ...(format === 'iife' && { name: 'io', exports: 'default', footer: UNIVERSAL }) } }),
   }
 }

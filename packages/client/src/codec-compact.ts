@@ -42,11 +42,11 @@ export function createCompactCodec(revision: SocketRevision): ClientCodec {
     add(chunk) {
       if (typeof chunk === 'string') {
         if (due > 0) refuse('TW_ERR_SOCKET_PACKET')
-        const count = /^[56](\d+)-/.exec(chunk)
+        const count = /^([56])(\d+)-/.exec(chunk)
         if (!count) return decode(chunk, undefined, revision)
-        due = Number(count[1])
+        due = Number(count[2])
         if (due > MAX_ATTACHMENTS || due === 0) refuse('TW_ERR_ATTACHMENTS')
-        text = chunk[0] + chunk.slice(count[0].length)
+        text = Number(count[1]) - 3 + chunk.slice(count[0].length)
         // Bad JSON is told before its attachments come.
         decode(text, undefined, revision)
         return undefined
@@ -67,10 +67,9 @@ export function createCompactCodec(revision: SocketRevision): ClientCodec {
 }
 
 function decode(text: string, attachments: Uint8Array[] | undefined, revision: SocketRevision): SocketPacket {
-  const match = /^([0-6]?)(?:(\/[^,]*),?)?(\d*)([^]*)$/.exec(text) ?? refuse('TW_ERR_SOCKET_PACKET')
+  const match = /^([0-4]|$)(?:(\/[^,]*),?)?(\d*)([^]*)$/.exec(text) ?? refuse('TW_ERR_SOCKET_PACKET')
   const [, digit, nsp = '/', id, json] = match
-  const kind = Number(digit)
-  const type = (kind > 4 ? kind - 3 : kind) as SocketPacket['type']
+  const type = Number(digit) as SocketPacket['type']
   let data: any
   try {
     if (json) {

@@ -49,7 +49,7 @@ export class WebSocketEngine extends Emitter {
 
   #fail(event: unknown): void {
     const error = new TransportError('websocket error', event)
-    this.attempts.push({ transport: 'websocket', revision: 4, error: error.message })
+    if (this.readyState === 'opening') this.attempts.push({ transport: 'websocket', revision: 4, error: error.message })
     this.#end('transport error', error)
   }
 

@@ -1,0 +1,287 @@
+// The options of the official client, each on a real server; what the official client does with them was seen with 4.8.4.
+import { Fetch, Manager, WebSocket, XHR, io } from '@tidewire/client'
+import { spawn } from 'node:child_process'
+import { Agent, createServer } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { EngineClient } from '../src/engine/engine-client.ts'
+import { tls } from './start-tls.ts'
+import { createIo, next, start } from './start.ts'
+import type { Running } from './start.ts'
+
+const cleanups: (() => unknown)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+})
+
+async function serve(...args: Parameters<typeof start>): Promise<Running> {
+  const server = await start(...args)
+  cleanups.push(() => server.close())
+  return server
+}
+
+function connect(url: string, options: object = {}): any {
+  const client = io(url, { forceNew: true, timeout: 4000, reconnectionDelay: 20, reconnectionDelayMax: 50, ...options })
+  cleanups.push(() => client.disconnect())
+  return client
+}
+
+/** Connects, or gives the message of the error. */
+async function outcome(client: any): Promise<string> {
+  return Promise.race([
+    next(client, 'connect').then(() => client.io.engine.transport.name as string),
+    next(client, 'connect_error').then(([error]) => error.message as string),
+  ])
+}
+
+/** Page events for this process, until the end of the test. */
+function page(): EventTarget {
+  const target = new EventTarget()
+  const globals = globalThis as any
+  globals.addEventListener = target.addEventListener.bind(target)
+  globals.removeEventListener = target.removeEventListener.bind(target)
+  cleanups.push(() => {
+    delete globals.addEventListener
+    delete globals.removeEventListener
+  })
+  return target
+}
+
+describe('transports', () => {
+  it.each([
+    { offered: 'polling', transports: ['websocket', 'polling'], without: 'websocket error' },
+    { offered: 'websocket', transports: ['polling', 'websocket'], without: 'xhr poll error' },
+  ])('[CLI-35] tries the next one after a refusal only with tryAllTransports ($offered only)', async ({ offered, transports, without }) => {
+    const server = await serve('4.8.4', { transports: [offered] })
+
+    expect(await outcome(connect(server.url, { transports, reconnection: false }))).toBe(without)
+    expect(await outcome(connect(server.url, { transports, reconnection: false, tryAllTransports: true }))).toBe(offered)
+  })
+
+  it('[CLI-35] may be classes, our own or derived ones', async () => {
+    const server = await serve('4.8.4')
+    const sent: string[] = []
+    class Spy extends WebSocket {
+      override send(packets: Parameters<InstanceType<typeof WebSocket>['send']>[0]): void {
+        sent.push(...packets.map(({ type }) => type))
+        super.send(packets)
+      }
+    }
+    expect(await outcome(connect(server.url, { transports: [XHR] }))).toBe('polling')
+    expect(await outcome(connect(server.url, { transports: [WebSocket] }))).toBe('websocket')
+    const client = connect(server.url, { transports: [Fetch, Spy] })
+    await next(client.io.engine, 'upgrade')
+
+    expect(client.io.engine.transport).toBeInstanceOf(Spy)
+    expect(sent.slice(0, 2)).toEqual(['ping', 'upgrade'])
+  })
+
+  it('[CLI-35] have options of their own', async () => {
+    const server = await serve('4.8.4')
+    const seen: unknown[] = []
+    const note = ({ headers }: any): unknown => seen.push([headers.upgrade ?? 'polling', headers['x-one'], headers['x-all']])
+    server.http.prependListener('request', note)
+    server.http.prependListener('upgrade', note)
+    const client = connect(server.url, { extraHeaders: { 'x-all': '1' }, transportOptions: { websocket: { extraHeaders: { 'x-one': '2' } } } })
+    await next(client.io.engine, 'upgrade')
+
+    expect(seen[0]).toEqual(['polling', undefined, '1'])
+    expect(seen).toContainEqual(['websocket', '2', undefined])
+  })
+
+  it('[CLI-35] start with WebSocket when the last connection used it and rememberUpgrade is on', async () => {
+    EngineClient.priorWebsocketSuccess = false
+    const server = await serve('4.8.4')
+    const first = connect(server.url, { rememberUpgrade: true })
+    expect(first.io.engine.transport.name).toBe('polling')
+    await next(first.io.engine, 'upgrade')
+
+    expect(connect(server.url, { rememberUpgrade: true }).io.engine.transport.name).toBe('websocket')
+    expect(connect(server.url).io.engine.transport.name).toBe('polling')
+  })
+
+  it('[CLI-34] start with what transportStorage remembers for the origin, and forget it where it fails', async () => {
+    const entries = new Map<string, string>()
+    const transportStorage = {
+      getItem: (key: string) => entries.get(key) ?? null,
+      setItem: (key: string, value: string) => void entries.set(key, value),
+      removeItem: (key: string) => void entries.delete(key),
+    }
+    const server = await serve('4.8.4')
+    await next(connect(server.url, { transportStorage }).io.engine, 'upgrade')
+    expect([...entries]).toEqual([[`tidewire:${server.url}`, 'websocket']])
+    expect(connect(server.url, { transportStorage }).io.engine.transport.name).toBe('websocket')
+    // A network that lets no WebSocket through.
+    server.http.removeAllListeners('upgrade')
+    server.http.on('upgrade', (_req, socket) => socket.end('HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\n\r\n'))
+
+    expect(await outcome(connect(server.url, { transportStorage, reconnection: false }))).toBe('polling')
+    expect(entries.size).toBe(0)
+  })
+
+  it('[CLI-34] do not need a storage that works', async () => {
+    const refuse = (): never => {
+      throw new Error('forbidden')
+    }
+    const server = await serve('4.8.4')
+
+    expect(await outcome(connect(server.url, { transportStorage: { getItem: refuse, setItem: refuse, removeItem: refuse } }))).toBe('polling')
+  })
+})
+
+describe('requests', () => {
+  it('[CLI-35] carry query, path and timestamp as the options say', async () => {
+    const server = await serve('4.8.4', { path: '/way', addTrailingSlash: false })
+    const urls: string[] = []
+    server.http.prependListener('request', ({ url }) => urls.push(url!))
+    server.http.prependListener('upgrade', ({ url }) => urls.push(url!))
+    const options = { path: '/way', addTrailingSlash: false, query: { a: '1 2' } }
+    await next(connect(server.url, { ...options, transports: ['polling'], timestampRequests: false }), 'connect')
+    await next(connect(server.url, { ...options, transports: ['websocket'], timestampRequests: true, timestampParam: 'ts' }), 'connect')
+
+    expect(urls[0]).toBe('/way?a=1%202&EIO=4&transport=polling')
+    expect(urls.at(-1)).toMatch(/^\/way\?a=1%202&EIO=4&transport=websocket&ts=\w+$/)
+  })
+
+  it('[CLI-35] bring the cookies of the server back with withCredentials, on both transports, until they expire', async () => {
+    const server = await serve('4.8.4')
+    server.io.engine.on('initial_headers', (headers: any) => {
+      headers['set-cookie'] = ['a=1; Path=/', 'b=2; Max-Age=100', 'c=3; Max-Age=0', 'd=4; Expires=Thu, 01 Jan 1970 00:00:00 GMT']
+    })
+    const seen: unknown[] = []
+    const note = ({ method, headers }: any): unknown => seen.push([headers.upgrade ?? method, headers.cookie])
+    server.http.prependListener('request', note)
+    server.http.prependListener('upgrade', note)
+    await next(connect(server.url).io.engine, 'upgrade')
+    expect(seen.filter(([, cookie]: any) => cookie !== undefined)).toEqual([])
+    seen.length = 0
+    await next(connect(server.url, { withCredentials: true }).io.engine, 'upgrade')
+
+    expect(seen[0]).toEqual(['GET', undefined])
+    expect(seen).toContainEqual(['POST', 'a=1; b=2'])
+    expect(seen).toContainEqual(['websocket', 'a=1; b=2'])
+  })
+
+  it.each(['polling', 'websocket'])('[CLI-35] go through the given agent (%s)', async (transport) => {
+    const agent = new Agent({ keepAlive: true })
+    cleanups.push(() => agent.destroy())
+    const connecting = vi.spyOn(agent as any, 'createConnection')
+    const server = await serve('4.8.4')
+    await next(connect(server.url, { agent, transports: [transport] }), 'connect')
+
+    expect(connecting).toHaveBeenCalled()
+  })
+
+  it.each(['polling', 'websocket'])('[CLI-35] check certificates, and show one, as the TLS options say (%s)', async (transport) => {
+    const http = createHttpsServer({ ...tls.server, ca: tls.ca, requestCert: true, rejectUnauthorized: false })
+    const server = createIo('4.8.4', http as any)
+    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+    cleanups.push(() => {
+      http.close()
+      http.closeAllConnections()
+    })
+    const url = `https://127.0.0.1:${(http.address() as AddressInfo).port}`
+    const options = { transports: [transport], reconnection: false }
+    const peer = new Promise<any>((resolve) => server.on('connection', resolve))
+
+    expect(await outcome(connect(url, options))).toBe(transport === 'polling' ? 'xhr poll error' : 'websocket error')
+    expect(await outcome(connect(url, { ...options, ca: tls.ca, ...tls.client }))).toBe(transport)
+    expect((await peer).request.socket.getPeerCertificate().subject.CN).toBe('client.test')
+    expect(await outcome(connect(url, { ...options, rejectUnauthorized: false }))).toBe(transport)
+  })
+
+  it('[CLI-35] end after requestTimeout', async () => {
+    const silent = createServer(() => {})
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    cleanups.push(() => {
+      silent.close()
+      silent.closeAllConnections()
+    })
+    const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+
+    expect(await outcome(connect(url, { requestTimeout: 50, reconnection: false }))).toBe('xhr poll error')
+  })
+
+  it('[CLI-35] send no raw binary with forceBase64', async () => {
+    const server = await serve('4.8.4')
+    server.io.on('connection', (socket: any) => socket.on('echo', (value: unknown, ack: (value: unknown) => void) => ack(value)))
+    for (const transports of [['polling'], ['websocket']]) {
+      const client = connect(server.url, { transports, forceBase64: true })
+      expect([...new Uint8Array(await client.emitWithAck('echo', Uint8Array.of(1, 2)))]).toEqual([1, 2])
+    }
+  })
+})
+
+describe('page and process', () => {
+  it('[CLI-35] leaves silently on beforeunload with closeOnBeforeunload, and stays without', async () => {
+    const window = page()
+    const server = await serve('4.8.4')
+    const heard: string[] = []
+    const staying = connect(server.url, { transports: ['websocket'] })
+    const leaving = connect(server.url, { transports: ['websocket'], closeOnBeforeunload: true })
+    const ids: string[] = []
+    for (const client of [staying, leaving]) {
+      await next(client, 'connect')
+      ids.push(client.id)
+      client.on('disconnect', () => heard.push('disconnect'))
+      client.io.on('reconnect_attempt', () => heard.push('reconnect'))
+    }
+    const left = next(server.io.sockets.sockets.get(ids[1]!), 'disconnect')
+    window.dispatchEvent(new Event('beforeunload'))
+
+    expect((await left)[0]).toBe('transport close')
+    expect([...server.io.sockets.sockets.keys()]).toEqual([ids[0]])
+    expect(heard).toEqual([])
+  })
+
+  it('[CLI-35] runs on the real clock with useNativeTimers, whatever becomes of the global functions', async () => {
+    const server = await serve('4.8.4')
+    for (const useNativeTimers of [true, false]) {
+      const client = connect(server.url, { transports: ['websocket'], useNativeTimers, reconnectionDelay: 10, reconnectionDelayMax: 10 })
+      await next(client, 'connect')
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      const { setTimeout: faked } = globalThis
+      const attempt = new Promise<string>((resolve) => client.io.once('reconnect_attempt', () => resolve('attempt')))
+      client.io.engine.close()
+      // What the fake clock holds back happens when it is moved; the native one needs nobody.
+      const waiting = vi.getTimerCount()
+      if (!useNativeTimers) vi.runOnlyPendingTimers()
+      expect(await attempt).toBe('attempt')
+      expect([useNativeTimers, waiting > 0]).toEqual([useNativeTimers, !useNativeTimers])
+      expect(globalThis.setTimeout).toBe(faked)
+      vi.useRealTimers()
+      client.disconnect()
+    }
+  })
+
+  it.each(['polling', 'websocket'])('[CLI-35] lets a process end while it is connected with autoUnref (%s)', async (transport) => {
+    const server = await serve('4.8.4')
+    const script = `
+      import { io } from '@tidewire/client'
+      const socket = io('${server.url}', { transports: ['${transport}'], autoUnref: true })
+      const alive = setTimeout(() => {}, 10_000)
+      socket.on('connect', () => { console.log('connected'); clearTimeout(alive) })`
+    const child = spawn(process.execPath, ['--conditions=tidewire-source', '--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script], {
+      cwd: new URL('..', import.meta.url).pathname,
+    })
+    let output = ''
+    child.stdout.on('data', (chunk) => (output += chunk))
+    child.stderr.on('data', (chunk) => (output += chunk))
+    const [code] = await next(child, 'exit', 12_000)
+
+    expect([code, output]).toEqual([0, 'connected\n'])
+  })
+
+  it('[CLI-35] a Manager may be told host and port instead of a URL, and shows the URL it was given', async () => {
+    const server = await serve('4.8.4')
+    const manager = new Manager({ host: '127.0.0.1', port: server.port, transports: ['websocket'] })
+    const client: any = manager.socket('/')
+    cleanups.push(() => client.disconnect())
+    await next(client, 'connect')
+
+    expect(manager.uri).toBeUndefined()
+    expect(connect(`${server.url}/admin?x=1`, { autoConnect: false }).io).toMatchObject({ uri: `${server.url}/admin?x=1`, opts: { query: { x: '1' } } })
+    expect(connect(`${server.url}/`, { autoConnect: false }).io.uri).toBe(`${server.url}/`)
+  })
+})
