@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream'
 import { Server } from 'tidewire'
 import type { ServerOptions } from 'tidewire'
 import { InProcessHub } from '@tidewire/cluster'
+import type { Bus } from '@tidewire/cluster'
 
 export interface TestNode {
   readonly io: Server
@@ -33,7 +34,7 @@ export async function startCluster(
 ): Promise<TestCluster> {
   const hub = new InProcessHub()
   const nodes: TestNode[] = []
-  for (let i = 0; i < count; i++) nodes.push(await startNode(hub, options, onNode))
+  for (let i = 0; i < count; i++) nodes.push(await startNode(hub.createBus(), options, onNode))
   await Promise.all(nodes.map(({ io }) => io.cluster!.ready()))
   const counts = nodes.map(() => 0)
   const cluster = { nodes, counts, next: 0, port: 0, url: '', close: (): Promise<void> => Promise.resolve() }
@@ -65,12 +66,12 @@ export async function startCluster(
 }
 
 export async function startNode(
-  hub: InProcessHub,
+  bus: Bus,
   options: Partial<ServerOptions> = {},
   onNode: (io: Server) => void = () => {},
 ): Promise<TestNode> {
   const http = createServer()
-  const io = new Server(http, { ...options, cluster: { bus: hub.createBus() } })
+  const io = new Server(http, { ...options, cluster: { bus } })
   onNode(io)
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
   return { io, http, port: (http.address() as AddressInfo).port }

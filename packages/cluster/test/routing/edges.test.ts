@@ -1,0 +1,273 @@
+// What an edge does beyond passing on: heartbeats, back-pressure, one message for many, and the coming and going of its node.
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { afterEach, describe, expect, it } from 'vitest'
+import { Server } from 'tidewire'
+import type { Socket } from 'tidewire'
+import { InProcessHub } from '@tidewire/cluster'
+import type { Bus } from '@tidewire/cluster'
+import { PollingClient, WireSocket, polling, send } from '../../../server/test/start.ts'
+import { startNode } from './round-robin.ts'
+import type { TestNode } from './round-robin.ts'
+
+let nodes: TestNode[] = []
+afterEach(async () => {
+  await Promise.all(nodes.map((node) => stop(node)))
+  nodes = []
+})
+
+async function stop({ io, http }: TestNode): Promise<void> {
+  const closed = io.close()
+  http.closeAllConnections()
+  await closed
+}
+
+/** An owner and an edge. */
+async function startTwo(
+  options: object = {},
+  onNode?: (io: Server) => void,
+  busOf: (hub: InProcessHub) => Bus = (hub) => hub.createBus(),
+): Promise<{ owner: TestNode; edge: TestNode }> {
+  const hub = new InProcessHub()
+  const owner = await startNode(hub.createBus(), options, onNode)
+  const edge = await startNode(busOf(hub), options, onNode)
+  nodes.push(owner, edge)
+  await Promise.all(nodes.map(({ io }) => io.cluster!.ready()))
+  return { owner, edge }
+}
+
+const SESSION = { 3: '', 4: '40' } as const
+
+/** A session of the owner whose WebSocket is on the edge. */
+async function upgraded(owner: TestNode, edge: TestNode, eio: 3 | 4 = 4): Promise<WireSocket> {
+  const client = await new PollingClient(owner.port, eio).connect()
+  if (SESSION[eio] !== '') await client.post(SESSION[eio])
+  if (!client.open.body.endsWith('2:40')) await client.get()
+  const socket = new WireSocket(edge.port, client.path().replace('polling', 'websocket'))
+  await once(socket.ws, 'open')
+  socket.ws.send('5')
+  return socket
+}
+
+const connectionOf = (io: Server): Promise<Socket> => new Promise((resolve) => io.once('connection', resolve))
+const endOf = (socket: Socket): Promise<string> =>
+  new Promise((resolve) => socket.once('disconnect', resolve))
+
+describe('an edge', () => {
+  for (const eio of [3, 4] as const) {
+    it(`[CLU-49] keeps the heartbeat of an EIO${eio} session, and ends it when its client is silent`, async () => {
+      const { owner, edge } = await startTwo({ pingInterval: 200, pingTimeout: 300 })
+      const connected = connectionOf(owner.io)
+      const socket = await upgraded(owner, edge, eio)
+      const end = endOf(await connected)
+      const [theirs, ours] = eio === 4 ? ['2', '3'] : ['3', '2']
+      for (let i = 0; i < 5; i++) {
+        // An EIO3 client pings by itself.
+        if (eio === 3) socket.ws.send(ours)
+        expect(await socket.next()).toBe(theirs)
+        if (eio === 4) socket.ws.send(ours)
+      }
+      expect(await end).toBe('ping timeout')
+      await socket.end()
+    })
+  }
+
+  it('[CLU-50] holds a slow reader to the bound of its outbox, and serves others on the same link meanwhile', async () => {
+    const { owner, edge } = await startTwo({ maxHttpBufferSize: 1e6 }, (io) =>
+      io.on('connection', (socket) => socket.on('echo', (value, ack) => ack(value))),
+    )
+    const connected = connectionOf(owner.io)
+    const slow = await upgraded(owner, edge)
+    const slowSocket = await connected
+    const end = endOf(slowSocket)
+    const quick = await upgraded(owner, edge)
+    slow.ws.pause()
+    const block = 'x'.repeat(50_000)
+    let sent = 0
+    while (slowSocket.connected) {
+      slowSocket.emit('block', block)
+      sent += block.length
+      if (sent > 100e6) break
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(await end).toBe('transport error')
+    // What the kernels of both ends take, the window, the outbox; far from all that was offered to a reader without bounds.
+    expect(sent).toBeLessThan(50e6)
+    quick.ws.send('421["echo","alive"]')
+    expect(await quick.next()).toBe('431["alive"]')
+    slow.ws.terminate()
+  })
+
+  it('[CLU-50] stops reading a client while the link is full, and loses nothing', async () => {
+    const received: number[] = []
+    let bus!: PausableBus
+    const { owner, edge } = await startTwo(
+      {},
+      (io) => io.on('connection', (socket) => socket.on('n', (n: number) => received.push(n))),
+      (hub) => (bus = new PausableBus(hub.createBus())),
+    )
+    const connected = connectionOf(owner.io)
+    const socket = await upgraded(owner, edge)
+    await connected
+    bus.pause()
+    const filler = 'x'.repeat(100_000)
+    const count = 300
+    for (let n = 0; n < count; n++) socket.ws.send(`42["n",${n},"${filler}"]`)
+    // 30 MB were offered; the edge takes the link's share of 4 MiB and what the kernel buffers.
+    while (edge.io.cluster!.stats()!['queuedBytes']! < 4e6)
+      await new Promise((resolve) => setImmediate(resolve))
+    expect(socket.ws.bufferedAmount).toBeGreaterThan(10e6)
+    expect(edge.io.cluster!.stats()!['queuedBytes']).toBeLessThan(8e6)
+    bus.resume()
+    const deadline = performance.now() + 10_000
+    while (received.length < count && performance.now() < deadline)
+      await new Promise((resolve) => setImmediate(resolve))
+    expect(received).toEqual(Array.from({ length: count }, (_, n) => n))
+  })
+
+  it('[CLU-51] gets what goes to many of its WebSockets once', async () => {
+    const { owner, edge } = await startTwo()
+    const sockets: WireSocket[] = []
+    for (let i = 0; i < 30; i++) sockets.push(await upgraded(owner, edge))
+    const hasMoved = (): boolean =>
+      [...owner.io.sockets.sockets.values()].every(({ conn }) => conn.transport.name === 'websocket')
+    while (!hasMoved()) await new Promise((resolve) => setImmediate(resolve))
+    const before = owner.io.cluster!.stats()!['bytesSent']!
+    const text = 'x'.repeat(20_000)
+    owner.io.local.emit('many', text)
+    for (const socket of sockets) expect(await socket.next()).toBe(`42["many","${text}"]`)
+    expect(owner.io.cluster!.stats()!['bytesSent']! - before).toBeLessThan(2 * text.length)
+  })
+
+  it('[CLU-46] answers the polls that it holds when it leaves, and closes its WebSockets', async () => {
+    const { owner, edge } = await startTwo()
+    const client = await new PollingClient(owner.port).connect()
+    await client.post('40')
+    await client.get()
+    const connected = connectionOf(owner.io)
+    const socket = await upgraded(owner, edge)
+    const end = endOf(await connected)
+    const held = send(edge.port, 'GET', client.path())
+    expect((await send(edge.port, 'POST', client.path(), { body: '6' })).body).toBe('ok')
+    const closed = edge.io.close()
+    expect((await held).body).toBe('6')
+    await socket.end()
+    expect(await end).toBe('transport close')
+    await closed
+    // Its session goes on by way of the owner.
+    const next = client.get()
+    owner.io.local.emit('here')
+    expect((await next).body).toBe('42["here"]')
+  })
+
+  it('[CLU-47] ends what it served for an owner that leaves', async () => {
+    const { owner, edge } = await startTwo()
+    const client = await new PollingClient(owner.port).connect()
+    const socket = await upgraded(owner, edge)
+    const left = once(edge.io.cluster!, 'leave')
+    await stop(owner)
+    await socket.end()
+    await left
+    const refused = await send(edge.port, 'GET', client.path())
+    expect([refused.status, JSON.parse(refused.body)]).toEqual([
+      400,
+      {
+        code: 1,
+        message: 'Session ID unknown',
+        hint: expect.stringContaining('has left the cluster or died'),
+      },
+    ])
+  })
+})
+
+describe('joining', () => {
+  it('[CLU-52] lets requests wait until the node has joined', async () => {
+    const hub = new InProcessHub()
+    const bus = new PausableBus(hub.createBus())
+    bus.pause()
+    const node = await startNode(bus, {})
+    nodes.push(node)
+    let isAnswered = false
+    const early = send(node.port, 'GET', polling(4)).finally(() => (isAnswered = true))
+    await once(node.http, 'connection')
+    const late = send(node.port, 'GET', polling(4))
+    await once(node.http, 'connection')
+    expect(isAnswered).toBe(false)
+    bus.resume()
+    expect((await early).body).toContain('"sid"')
+    expect((await late).body).toContain('"sid"')
+  })
+
+  it('[CLU-52] refuses with 503 and the cause when it cannot join', async () => {
+    const http = createServer()
+    const io = new Server(http, { cluster: 'carrier-pigeon://loft' })
+    nodes.push({ io, http, port: 0 })
+    const told = once(io.cluster!, 'error')
+    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+    const { status, body } = await send((http.address() as { port: number }).port, 'GET', polling(4))
+    expect([status, JSON.parse(body).hint]).toEqual([
+      503,
+      expect.stringContaining('has not joined its cluster: a cluster cannot be made from "carrier-pigeon:"'),
+    ])
+    expect((await told)[0]).toMatchObject({ code: 'TW_ERR_CLUSTER_OPTION' })
+  })
+
+  it('[CLU-53] takes ids of the application that begin with the incarnation, and refuses others', async () => {
+    const { owner, edge } = await startTwo()
+    owner.io.engine.generateId = () => `${owner.io.cluster!.incarnation}-mine-${Math.random()}`
+    const client = await new PollingClient(owner.port).connect()
+    expect(client.open.body).toContain('-mine-')
+    const sid = /"sid":"([^"]+)"/.exec(client.open.body)![1]!
+    expect((await send(edge.port, 'POST', polling(4, `&sid=${sid}`), { body: '40' })).body).toBe('ok')
+    owner.io.engine.generateId = () => 'not-mine'
+    const refused = await send(owner.port, 'GET', polling(4))
+    expect([refused.status, JSON.parse(refused.body)]).toEqual([
+      400,
+      {
+        code: 3,
+        message: 'Bad request',
+        hint: expect.stringContaining('must begin with io.cluster.incarnation'),
+      },
+    ])
+  })
+})
+
+/** Holds back what its node publishes. */
+class PausableBus implements Bus {
+  readonly #bus: Bus
+  #held: (readonly [string, Uint8Array])[] | undefined
+
+  constructor(bus: Bus) {
+    this.#bus = bus
+  }
+  get name(): string {
+    return this.#bus.name
+  }
+  get capabilities(): Bus['capabilities'] {
+    return this.#bus.capabilities
+  }
+  pause(): void {
+    this.#held = []
+  }
+  resume(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const [subject, bytes] of held) this.#bus.publish(subject, bytes)
+  }
+  publish(subject: string, bytes: Uint8Array): void {
+    if (this.#held === undefined) this.#bus.publish(subject, bytes)
+    else this.#held.push([subject, bytes])
+  }
+  connect(): Promise<void> {
+    return this.#bus.connect()
+  }
+  subscribe(...args: Parameters<Bus['subscribe']>): ReturnType<Bus['subscribe']> {
+    return this.#bus.subscribe(...args)
+  }
+  onState(...args: Parameters<Bus['onState']>): void {
+    this.#bus.onState(...args)
+  }
+  close(): Promise<void> {
+    return this.#bus.close()
+  }
+}
