@@ -9,15 +9,17 @@ import { provision } from './provision.ts'
 export interface NginxOptions {
   /** Default 1: with several, each has its own round robin. */
   workers?: number
+  /** Default: a free one. */
+  port?: number
 }
 
 /** Starts nginx with what stands in its `http` block; `config` is given the port to listen on. */
 export async function startNginx(
   config: (port: number) => string,
-  { workers = 1 }: NginxOptions = {},
+  { workers = 1, port: wanted }: NginxOptions = {},
 ): Promise<Daemon> {
   const program = await provision('nginx')
-  const port = await freePort()
+  const port = wanted ?? (await freePort())
   const dir = mkdtempSync(join(tmpdir(), 'tidewire-nginx-'))
   const folders = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (name) => `${name}_temp_path ${join(dir, name)};`,

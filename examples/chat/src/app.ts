@@ -3,12 +3,14 @@ import { createServer } from 'node:http'
 import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Server } from 'tidewire'
+import type { ClusterSettings } from 'tidewire'
 import { Conversations } from './conversations.ts'
 import { httpHandler } from './http.ts'
 import { KafkaPushes } from './kafka.ts'
 import { MAX_IMAGE_BYTES } from './limits.ts'
 import { loadPage } from './page.ts'
-import { Presence, chatEvents, serveChat, servePushes } from './sockets.ts'
+import { Presence } from './presence.ts'
+import { chatEvents, serveChat, servePushes } from './sockets.ts'
 import { SqliteStore } from './store.ts'
 
 export interface ChatOptions {
@@ -18,6 +20,8 @@ export interface ChatOptions {
   /** Folder of the database. Default: in memory, gone at the end. */
   data?: string
   kafka?: { brokers: string; topic: string; groupId?: string }
+  /** One of several nodes that share the database. */
+  cluster?: ClusterSettings
   /** Gets one line for whatever an operator should know. Default: stderr. */
   report?: (line: string) => void
 }
@@ -26,8 +30,14 @@ export interface Chat {
   url: string
   port: number
   io: Server
+  /** Sends the clients to other nodes, if there are any, and then closes. */
+  drain(): Promise<void>
   close(): Promise<void>
 }
+
+/** How long clients may take to leave at the end. */
+const DRAIN_SPREAD_MS = 1_000
+const DRAIN_TIMEOUT_MS = 5_000
 
 /** Ports tried after the wanted one, before any free one is taken. */
 const NEIGHBOURS = 10
@@ -38,8 +48,12 @@ export async function startChat(options: ChatOptions = {}): Promise<Chat> {
   const store = new SqliteStore(options.data)
   const httpServer = createServer()
   // Room for the largest image and what is around it.
-  const io = new Server({ maxHttpBufferSize: MAX_IMAGE_BYTES + 64 * 1024 })
-  const presence = new Presence()
+  const io = new Server({
+    maxHttpBufferSize: MAX_IMAGE_BYTES + 64 * 1024,
+    health: true,
+    ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
+  })
+  const presence = new Presence(io)
   const conversations = new Conversations(store, chatEvents(io))
   const target = { conversations, countOnline: (names: readonly string[]) => presence.count(names) }
   serveChat(io, store, conversations, presence)
@@ -55,6 +69,7 @@ export async function startChat(options: ChatOptions = {}): Promise<Chat> {
     store.close()
     throw error
   }
+  await io.cluster?.ready()
   const { kafka } = options
   const pushes = kafka && new KafkaPushes({ groupId: 'tidewire-chat', ...kafka, report }, target)
   pushes?.start()
@@ -66,7 +81,16 @@ export async function startChat(options: ChatOptions = {}): Promise<Chat> {
     store.close()
   }
   const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
-  return { url: `http://${shown}:${port}`, port, io, close: () => (closing ??= close()) }
+  return {
+    url: `http://${shown}:${port}`,
+    port,
+    io,
+    close: () => (closing ??= close()),
+    async drain() {
+      await io.drain({ spread: DRAIN_SPREAD_MS, timeout: DRAIN_TIMEOUT_MS })
+      await (closing ??= close())
+    },
+  }
 }
 
 async function listen(

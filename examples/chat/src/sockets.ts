@@ -4,6 +4,7 @@
 import type { Server, Socket } from 'tidewire'
 import { ChatError, Conversations } from './conversations.ts'
 import type { ChatEvents } from './conversations.ts'
+import type { Presence } from './presence.ts'
 import { PushError, deliverPush } from './push.ts'
 import type { PushTarget } from './push.ts'
 import type { ChatMessage, ChatStore, ConversationSummary } from './store.ts'
@@ -19,34 +20,6 @@ export interface Sync {
   conversations: ConversationSummary[]
   /** By conversation: what came after the sequence number the client named; from the newest ones when that is too long ago. */
   missed: Record<string, { messages: ChatMessage[]; hasGap: boolean }>
-}
-
-/** Who is connected, by how many sockets. */
-export class Presence {
-  readonly #sockets = new Map<string, number>()
-
-  /** True when this was the first socket of the user. */
-  enter(user: string): boolean {
-    const count = this.#sockets.get(user) ?? 0
-    this.#sockets.set(user, count + 1)
-    return count === 0
-  }
-
-  /** True when this was the last socket of the user. */
-  leave(user: string): boolean {
-    const count = (this.#sockets.get(user) ?? 1) - 1
-    if (count > 0) this.#sockets.set(user, count)
-    else this.#sockets.delete(user)
-    return count === 0
-  }
-
-  has(user: string): boolean {
-    return this.#sockets.has(user)
-  }
-
-  count(users: readonly string[]): number {
-    return users.filter((user) => this.#sockets.has(user)).length
-  }
 }
 
 /** Tells the members of a conversation what happened in it. */

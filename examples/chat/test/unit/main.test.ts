@@ -54,11 +54,15 @@ test('[IM-10] says that a port is in use and takes another', async () => {
   expect((await fetch(`http://localhost:${taken}/healthz`)).status).toBe(200)
 })
 
-test('[IM-10] refuses a flag it cannot use with code 2 and the usage', async () => {
-  const { child, errors } = startMain('--port', 'none')
+test.each([
+  [['--port', 'none'], '--port none is not a port'],
+  [['--nodes', '0'], '--nodes 0 is not 1 to 32'],
+  [['--nodes', '2', '--data', 'memory'], '--nodes needs a --data folder'],
+])('[IM-10] refuses flags it cannot use with code 2 and the usage: %j', async (flags, message) => {
+  const { child, errors } = startMain(...flags)
 
   const [code] = await once(child, 'exit')
 
   expect(code).toBe(2)
-  expect(errors()).toContain('--port none is not a port')
+  expect(errors()).toContain(message)
 })

@@ -9,6 +9,8 @@ import type { AdapterService, Gap, LocalNamespace, OwnNamespace } from './adapte
 import type { Peer } from './peer.ts'
 import { Request } from './request.ts'
 
+const EVERYWHERE: BroadcastOptions = { rooms: new Set() }
+
 export type AdapterClass = new (nsp: any) => Adapter
 
 /** The class that `io.adapter()` takes. `Base` is the server's own, so that `instanceof` and recovery go on as they do without a cluster. */
@@ -262,11 +264,13 @@ export function createClusterAdapter(service: AdapterService, Base: AdapterClass
 
     override serverSideEmit(packet: any[]): void {
       const last: unknown = packet.at(-1)
-      const servers = service.serversOf(this.#own)
-      if (typeof last !== 'function') return this.#sendServerSide(0, servers, encodeBody(packet))
+      if (typeof last !== 'function') {
+        const { peers } = service.targetsOf(this.#own, EVERYWHERE)
+        return this.#sendServerSide(0, peers, encodeBody(packet))
+      }
       this.#askServers(
         packet.slice(0, -1),
-        servers,
+        service.serversOf(this.#own),
         last as (error: Error | null, responses: unknown[]) => void,
       )
     }
