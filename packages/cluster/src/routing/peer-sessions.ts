@@ -53,9 +53,13 @@ export interface PeerHost {
 interface PendingFrames {
   readonly batch: readonly OutgoingMessage[]
   readonly revision: EngineRevision
+  readonly supportsBinary: boolean
   readonly frames: Buffer
   readonly numbers: number[]
 }
+
+/** `full`: taken, but no more should follow before the link has room. `failed`: too large for a message; reported. */
+export type SendOutcome = 'sent' | 'full' | 'failed'
 
 export class PeerSessions {
   readonly incarnation: Incarnation
@@ -65,6 +69,8 @@ export class PeerSessions {
   readonly #relayed = new Map<number, RelayedPoll | RelayedWebSocket>()
   /** This node owns their sessions; by the numbers of the other one. */
   readonly #remote = new Map<number, RemotePoll | RemoteWebSocket>()
+  /** What waits for room on the link. */
+  readonly #heldBack: (() => void)[] = []
   #lastNumber = 0
   #pending: PendingFrames | undefined
 
@@ -94,23 +100,23 @@ export class PeerSessions {
     this.send(kind, number, () => {})
   }
 
-  /** True when the link is full now. */
-  send(kind: number, number: number, write: (writer: MessageWriter) => unknown): boolean {
+  send(kind: number, number: number, write: (writer: MessageWriter) => unknown): SendOutcome {
     this.#flushPending()
     writer.start(kind).number(number)
     write(writer)
     return this.#sendMessage()
   }
 
-  #sendMessage(): boolean {
+  #sendMessage(): SendOutcome {
     try {
       if (this.#host.node.send(this.incarnation, SERVICE.sessions, writer.message) === 'full')
         this.isFull = true
     } catch (error) {
       if (!(error instanceof TidewireError)) throw error
       this.#host.reportError(error)
+      return 'failed'
     }
-    return this.isFull
+    return this.isFull ? 'full' : 'sent'
   }
 
   /** Gives the number of bytes that the edge will write. */
@@ -119,9 +125,9 @@ export class PeerSessions {
     const pending = this.#pending
     // perf: what a turn sends to many clients of one edge travels once.
     if (
-      socket.supportsBinary &&
       pending !== undefined &&
       pending.revision === revision &&
+      pending.supportsBinary === socket.supportsBinary &&
       isSame(pending.batch, batch)
     ) {
       pending.numbers.push(socket.number)
@@ -129,7 +135,13 @@ export class PeerSessions {
     }
     this.#flushPending()
     const frames = framesOf(batch, revision, socket.supportsBinary)
-    this.#pending = { batch: batch.slice(), revision, frames, numbers: [socket.number] }
+    this.#pending = {
+      batch: batch.slice(),
+      revision,
+      supportsBinary: socket.supportsBinary,
+      frames,
+      numbers: [socket.number],
+    }
     queueMicrotask(() => this.#flushPending())
     return frames.length
   }
@@ -151,9 +163,17 @@ export class PeerSessions {
 
   servePoll(request: SessionRequest, exchange: PollExchange, maxBodyBytes: number): void {
     if (exchange.method !== 'POST') return this.#relayPoll(request, exchange, EMPTY)
-    exchange.readBody(maxBodyBytes, (body) => {
-      if (body !== undefined) this.#relayPoll(request, exchange, body)
-    })
+    // A body is not read before there is room for it.
+    this.#whenRoom(() =>
+      exchange.readBody(maxBodyBytes, (body) => {
+        if (body !== undefined) this.#whenRoom(() => this.#relayPoll(request, exchange, body))
+      }),
+    )
+  }
+
+  #whenRoom(action: () => void): void {
+    if (this.isFull) this.#heldBack.push(action)
+    else action()
   }
 
   #relayPoll(request: SessionRequest, exchange: PollExchange, body: Buffer): void {
@@ -161,7 +181,7 @@ export class PeerSessions {
     if (this.#isEnded) return exchange.refuse(this.#endRefusal!)
     const number = ++this.#lastNumber
     this.#relayed.set(number, new RelayedPoll(this, number, exchange))
-    this.send(KIND.poll, number, (out) => writePoll(out, request, exchange, body))
+    if (this.send(KIND.poll, number, (out) => writePoll(out, request, exchange, body)) === 'failed') exchange.answer({ status: 413 })
   }
 
   serveUpgrade(request: SessionRequest, upgrade: PendingUpgrade, timers: LocalSessions): void {
@@ -267,8 +287,12 @@ export class PeerSessions {
 
   handleDrain(): void {
     this.isFull = false
+    while (!this.isFull && this.#heldBack.length > 0) this.#heldBack.shift()!()
     for (const socket of this.#relayed.values()) if (socket instanceof RelayedWebSocket) socket.handleDrain()
-    for (const socket of this.#remote.values()) if (socket instanceof RemoteWebSocket) socket.handleDrain()
+    for (const exchange of this.#remote.values()) {
+      if (exchange instanceof RemoteWebSocket) exchange.handleDrain()
+      else exchange.handler?.handleRoom(exchange)
+    }
   }
 
   // ---- end
@@ -289,6 +313,8 @@ export class PeerSessions {
   end(refusal: EngineRejection, reason: string): void {
     this.#endRefusal = refusal
     this.#pending = undefined
+    this.isFull = false
+    for (const action of this.#heldBack.splice(0)) action()
     for (const exchange of this.#relayed.values()) {
       if (exchange instanceof RelayedPoll) exchange.end(refusal)
       else exchange.end(refusal, reason)

@@ -60,6 +60,7 @@ export class RelayedPoll implements ExchangeHandler {
 
   /** An exchange of this node loses no other. */
   handleNodeLost(): void {}
+  handleRoom(): void {}
   handleNodeLeaving(): void {}
   handleStillWaiting(): void {}
 }

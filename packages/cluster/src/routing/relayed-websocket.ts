@@ -143,10 +143,18 @@ export class RelayedWebSocket implements Owner, PortTimer {
       // Over WebSocket the close frame says it (spec: EIO-74).
       if (packet.type === 'close') return
     } else if (packet.type === 'upgrade') this.#beginHeartbeat()
-    const isFull = this.#peer.send(KIND.packet, this.#number, (writer) => writePacket(writer, packet))
-    if (!isFull || this.#isPaused) return
+    const result = this.#peer.send(KIND.packet, this.#number, (writer) => writePacket(writer, packet))
+    if (result === 'failed') return this.#fail()
+    if (result === 'sent' || this.#isPaused) return
     this.#isPaused = true
     this.#socket?.pause()
+  }
+
+  /** RFC 6455: "message too big". */
+  #fail(): void {
+    const socket = this.#socket
+    this.#report('transport error', { message: 'a message is larger than one node may send another' })
+    socket?.close({ code: 1009 })
   }
 
   handleMalformed(_edge: Edge, error: unknown): void {

@@ -33,7 +33,15 @@ export class RemotePoll implements PollExchange {
   }
 
   answer(answer: PollAnswer): void {
-    this.#peer.send(KIND.answer, this.#number, (writer) => writeAnswer(writer, answer))
+    const result = this.#peer.send(KIND.answer, this.#number, (writer) => writeAnswer(writer, answer))
+    if (result !== 'failed') return
+    // Too large for any message: the client learns it from the end of its connection, the owner from this.
+    this.destroy()
+    queueMicrotask(() => this.handler?.handleUnwritten(this))
+  }
+
+  get isHeldBack(): boolean {
+    return this.#peer.isFull
   }
 
   refuse(reason: EngineRejection): void {

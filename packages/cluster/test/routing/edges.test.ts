@@ -49,6 +49,13 @@ async function upgraded(owner: TestNode, edge: TestNode, eio: 3 | 4 = 4): Promis
   return socket
 }
 
+async function joined(owner: TestNode): Promise<PollingClient> {
+  const client = await new PollingClient(owner.port).connect()
+  await client.post('40')
+  await client.get()
+  return client
+}
+
 const connectionOf = (io: Server): Promise<Socket> => new Promise((resolve) => io.once('connection', resolve))
 const endOf = (socket: Socket): Promise<string> =>
   new Promise((resolve) => socket.once('disconnect', resolve))
@@ -123,6 +130,76 @@ describe('an edge', () => {
     while (received.length < count && performance.now() < deadline)
       await new Promise((resolve) => setImmediate(resolve))
     expect(received).toEqual(Array.from({ length: count }, (_, n) => n))
+  })
+
+  it('[CLU-50] lets polls wait while the link to them is full', async () => {
+    const hub = new InProcessHub()
+    const bus = new PausableBus(hub.createBus())
+    const owner = await startNode(bus)
+    const edge = await startNode(hub.createBus())
+    nodes.push(owner, edge)
+    await Promise.all(nodes.map(({ io }) => io.cluster!.ready()))
+    const clients = await Promise.all(Array.from({ length: 30 }, () => joined(owner)))
+    const polls = clients.map((client) => send(edge.port, 'GET', client.path()))
+    // Each POST is answered after the poll of its client has reached the owner.
+    await Promise.all(clients.map((client) => send(edge.port, 'POST', client.path(), { body: '6' })))
+    bus.pause()
+    const text = 'x'.repeat(900_000)
+    for (const socket of owner.io.sockets.sockets.values()) socket.emit('large', text)
+    while (owner.io.cluster!.stats()!['queuedBytes']! < 4e6)
+      await new Promise((resolve) => setImmediate(resolve))
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(owner.io.cluster!.stats()!['queuedBytes']).toBeLessThan(8e6)
+    bus.resume()
+    for (const poll of polls) expect((await poll).body).toBe(`42["large","${text}"]`)
+  })
+
+  it('[CLU-50] reads the bodies of POSTs when the link has room for them', async () => {
+    const sizes: number[] = []
+    let bus!: PausableBus
+    const { owner, edge } = await startTwo(
+      {},
+      (io) => io.on('connection', (socket) => socket.on('large', (text: string) => sizes.push(text.length))),
+      (hub) => (bus = new PausableBus(hub.createBus())),
+    )
+    const clients = await Promise.all(Array.from({ length: 30 }, () => joined(owner)))
+    bus.pause()
+    const body = `42["large","${'x'.repeat(900_000)}"]`
+    const posts = clients.map((client) => send(edge.port, 'POST', client.path(), { body }))
+    while (edge.io.cluster!.stats()!['queuedBytes']! < 4e6)
+      await new Promise((resolve) => setImmediate(resolve))
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(edge.io.cluster!.stats()!['queuedBytes']).toBeLessThan(8e6)
+    bus.resume()
+    for (const post of posts) expect((await post).body).toBe('ok')
+    expect(sizes).toEqual(clients.map(() => 900_000))
+  })
+
+  it('[CLU-42] forgets a POST whose client has gone before the answer', async () => {
+    let bus!: PausableBus
+    const { owner, edge } = await startTwo({}, undefined, (hub) => (bus = new PausableBus(hub.createBus())))
+    const client = await joined(owner)
+    bus.pause()
+    const abort = new AbortController()
+    const gone = send(edge.port, 'POST', client.path(), { body: '42["x"]', signal: abort.signal }).catch(
+      () => 'gone',
+    )
+    const held = (await once(edge.http, 'connection'))[0] as NodeJS.EventEmitter
+    while (edge.io.cluster!.stats()!['queuedBytes'] === 0)
+      await new Promise((resolve) => setImmediate(resolve))
+    const closed = once(held, 'close')
+    abort.abort()
+    expect(await gone).toBe('gone')
+    await closed
+    bus.resume()
+    // The link keeps order: when this is answered, that has been.
+    expect((await send(edge.port, 'POST', client.path(), { body: '6' })).body).toBe('ok')
+    const lost: unknown[] = []
+    for (const { io } of nodes) io.cluster!.on('sessions-lost', (what) => lost.push(what))
+    const left = once(edge.io.cluster!, 'leave')
+    await stop(owner)
+    await left
+    expect(lost).toEqual([])
   })
 
   it('[CLU-51] gets what goes to many of its WebSockets once', async () => {

@@ -21,6 +21,8 @@ export interface ExchangeHandler {
   handleUnwritten(exchange: PollExchange): void
   /** Its node is gone. If there was an answer, nobody knows whether the client has got it. */
   handleNodeLost(exchange: PollExchange): void
+  /** `isHeldBack` has become false. */
+  handleRoom(exchange: PollExchange): void
   /** Its node is about to leave: what can be answered now should be. */
   handleNodeLeaving(exchange: PollExchange): void
   /** Answers `ask`: the client still waits. */
@@ -34,6 +36,8 @@ export interface PollExchange {
   /** What makes this request different from all others of its client (`t`), if the client sends it: a proxy that repeats one repeats it. */
   readonly stamp: string | undefined
   readonly isLocal: boolean
+  /** The way to its node is full: an answer should wait. Never on this node. */
+  readonly isHeldBack?: boolean
   /** Set by who waits for it. */
   handler: ExchangeHandler | undefined
   /**

@@ -20,7 +20,7 @@ export class DirectExchange implements PollExchange {
   /** Lines of the answer's head that depend on the request. */
   readonly #extraHeaders: string
   #isRead = false
-  #state: 'waiting' | 'answered' | 'flushed' = 'waiting'
+  #state: 'waiting' | 'answered' | 'flushed' | 'lost' = 'waiting'
 
   constructor(connection: DirectConnection, head: RequestHead, body: Buffer, options: { compressionThreshold: number; extraHeaders: string }) {
     this.#connection = connection
@@ -49,6 +49,8 @@ export class DirectExchange implements PollExchange {
   }
 
   answer({ status, contentType, body, isCompressible }: PollAnswer): void {
+    // The client has gone after its body had come.
+    if (this.#state === 'lost') return this.handler?.handleUnwritten(this)
     if (this.#state !== 'waiting') return
     this.#state = 'answered'
     if (body === undefined) return this.#write(status, '', '')
@@ -63,6 +65,7 @@ export class DirectExchange implements PollExchange {
   }
 
   refuse(reason: EngineRejection): void {
+    if (this.#state === 'lost') return this.handler?.handleUnwritten(this)
     if (this.#state !== 'waiting') return
     this.#state = 'answered'
     const body = bodyOf(reason)
@@ -92,6 +95,9 @@ export class DirectExchange implements PollExchange {
   lost(): void {
     if (this.#state === 'answered') this.handler?.handleUnwritten(this)
     // A body that has come whole counts, whether the client waits for the answer or not.
-    else if (this.#state === 'waiting' && !this.#isRead) this.handler?.handleAborted(this)
+    else if (this.#state === 'waiting') {
+      this.#state = 'lost'
+      if (!this.#isRead) this.handler?.handleAborted(this)
+    }
   }
 }

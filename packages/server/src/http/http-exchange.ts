@@ -91,6 +91,8 @@ export class HttpExchange implements PollExchange {
     const res = this.#res
     if (res.headersSent) return
     this.#isAnswered = true
+    // The client has gone after its body had come.
+    if (res.destroyed) return this.handler?.handleUnwritten(this)
     if (body === undefined) {
       this.#writeHead(status, ['Content-Length', '0'])
       res.end()
@@ -119,6 +121,7 @@ export class HttpExchange implements PollExchange {
 
   refuse(reason: EngineRejection): void {
     this.#isAnswered = true
+    if (this.#res.destroyed) return this.handler?.handleUnwritten(this)
     this.#host.refuse(this.#req, this.#res, reason)
   }
 

@@ -69,7 +69,7 @@ export class PollingTransport implements Edge, ExchangeHandler {
 
   get writable(): boolean {
     // While it is in doubt whether the node of the parked one lives, nothing is risked there.
-    return this.#parked !== undefined && this.#undecided === undefined
+    return this.#parked !== undefined && this.#undecided === undefined && this.#parked.isHeldBack !== true
   }
 
   handleRequest(exchange: PollExchange): void {
@@ -197,6 +197,10 @@ export class PollingTransport implements Edge, ExchangeHandler {
     else if (exchange === this.#answering?.exchange) this.#answering.isInDoubt = true
     else return
     this.#decide()
+  }
+
+  handleRoom(exchange: PollExchange): void {
+    if (exchange === this.#parked) this.#session.handleWritable(this)
   }
 
   handleNodeLeaving(exchange: PollExchange): void {
