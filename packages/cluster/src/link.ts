@@ -95,6 +95,11 @@ export class Link {
     return this.#outbox.bytes
   }
 
+  /** Why the link before this one ended. */
+  get reason(): clusterCodec.LinkReason {
+    return this.#start.reason
+  }
+
   /** The lowest number of theirs that the next life may have. */
   get nextPeerNumber(): number {
     return this.#peerNumber === 0 ? this.#start.minPeerNumber : this.#peerNumber + 1
@@ -102,7 +107,7 @@ export class Link {
 
   /** Says, and says again, that this side has a link with this number. */
   open(): void {
-    this.#publish('open', 0)
+    this.#publish('open', this.#start.minPeerNumber)
   }
 
   send(service: number, bytes: Uint8Array): SendResult {
@@ -164,6 +169,11 @@ export class Link {
   /** Takes a frame of this peer that is meant for this node. */
   receive(frame: clusterCodec.Frame, bytes: Uint8Array): void {
     if (frame.fromLink < Math.max(this.#peerNumber, this.#start.minPeerNumber)) return
+    if (frame.kind === 'open' && frame.sequence > this.number && !this.isUp) {
+      // Over there this number is of an earlier life, though it never was up here.
+      this.#host.restart(this, 'hole')
+      return
+    }
     const knowsUs = frame.toLink === this.number
     if (frame.fromLink > this.#peerNumber) {
       // The first frame of a life says why the one before it ended.

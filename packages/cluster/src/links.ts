@@ -89,9 +89,11 @@ export class Links implements LinkHost {
     if (this.#links.get(link.peer) !== link) return
     const format = this.#formats.get(link.peer)!
     if (link.isUp && end === 'hole') this.counts.holes++
+    // One that never was up has nothing to tell but what its predecessor had.
+    const reason = link.isUp ? 'hole' : link.reason
     const minPeerNumber = this.end(link.peer, end)
     // A listener of the end may have closed the node, or the member may have gone.
-    if (!this.#links.has(link.peer)) this.begin(link.peer, format, minPeerNumber, 'hole')
+    if (!this.#links.has(link.peer)) this.begin(link.peer, format, minPeerNumber, reason)
   }
 
   send(to: Incarnation, service: number, bytes: Uint8Array): SendResult {

@@ -8,9 +8,7 @@ import { CheckedCluster } from './simulation/checked-cluster.ts'
 import type { CheckedNode } from './simulation/checked-cluster.ts'
 import { SimulatedNetwork } from './simulation/simulated-network.ts'
 
-async function clusterOf(
-  size: number,
-): Promise<{
+async function clusterOf(size: number): Promise<{
   network: SimulatedNetwork
   cluster: CheckedCluster
   nodes: CheckedNode[]
@@ -118,6 +116,21 @@ it('[CLU-13] a node that stood still for less goes on where it was, after its pe
   expect(cluster.failures).toEqual([])
   expect(b.received).toBe(60)
   expect([endsOf(a), endsOf(b)]).toEqual([{}, {}])
+})
+
+it('[CLU-10] a last frame that is lost is sent again, though nothing follows it', async () => {
+  const { network, cluster, nodes, run } = await clusterOf(2)
+  const [a, b] = nodes as [CheckedNode, CheckedNode]
+  await run(1_000)
+  cutOff(network, a, b)
+  a.sendTo('0001', 100)
+  await run(100)
+  network.cuts.clear()
+  await run(1_000)
+
+  expect(b.received).toBe(1)
+  cluster.checkSettled()
+  expect(cluster.failures).toEqual([])
 })
 
 it('[CLU-11] a hole that stays ends the link on both sides, and the next one works', async () => {

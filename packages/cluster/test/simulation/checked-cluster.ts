@@ -66,7 +66,8 @@ export class CheckedNode implements ClusterService {
     life.peerLife = peerLife
     life.received = index
     const theirs = this.#cluster.nodes.get(from)?.lives.get(this.node.incarnation)
-    if (theirs !== undefined && theirs.number > peerLife && theirs.endedAt < this.resumedAt)
+    const hasEndedThere = theirs !== undefined && (theirs.number > peerLife || !theirs.isUp)
+    if (hasEndedThere && theirs.endedAt < this.resumedAt)
       this.#fail(`a message of ${from} from a life that ended while this node stood still`)
   }
 

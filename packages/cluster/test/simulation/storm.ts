@@ -44,9 +44,10 @@ export async function storm(
     }
     if (chance(0.05)) network.cuts.clear()
     if (chance(0.02)) {
-      const stopped = anyone()
-      stopped.host.stop(network.pick(16_000))
-      stopped.resumedAt = stopped.host.stoppedUntil
+      const [stopped, forMs] = [anyone(), network.pick(16_000)]
+      stopped.host.stop(forMs)
+      // A shorter one is like a slow network: nobody is taken for dead so soon.
+      if (forMs > 3_000) stopped.resumedAt = stopped.host.stoppedUntil
     }
     if (chance(0.02)) anyone().host.disconnect(network.pick(8_000))
     if (chance(0.01)) network.isStalled = true

@@ -37,7 +37,10 @@ export interface Frame {
   readonly toLink: number
   /** Bytes beyond the acknowledged ones that the sender of this frame is ready to take. */
   readonly credit: number
-  /** Of a data frame: 1, 2, … or 0 when it has no messages. Of `probe` and the `alive` that answers it: the same number. */
+  /**
+   * Of a data frame: 1, 2, … or 0 when it has no messages. Of `probe` and the `alive` that answers it: the same number. Of `open`: the lowest
+   * number for a link of the receiver that its sender still takes.
+   */
   readonly sequence: number
   /** Everything up to this sequence has been handled. */
   readonly acknowledged: number
