@@ -7,7 +7,7 @@ import type { OutgoingMessage } from './outgoing-message.ts'
 
 /** The owner's view of a transport. An edge calls its owner, never the other way round while the owner is inside a call of its own. */
 export interface Edge {
-  readonly name: 'polling' | 'websocket'
+  readonly name: 'polling' | 'websocket' | 'webtransport'
   /** It pings and watches for silence by itself: a stall between the halves must not count against the client. */
   readonly keepsHeartbeat?: boolean
   /** True when packets delivered now would leave at once. */

@@ -18,7 +18,7 @@ export interface EngineOptions {
   maxOutboxBytes?: number
   /** Decides over a handshake: `fn(undefined, true)` lets it in, `fn("why", false)` refuses with 403. */
   allowRequest?: (req: IncomingMessage, fn: (error: string | null | undefined, isAllowed: boolean) => void) => void
-  /** Transports that are served. Default polling and websocket. */
+  /** Transports that are served. Default polling and websocket; webtransport needs an HTTP/3 engine besides (`onWebTransportSession`). */
   transports?: readonly TransportName[]
   /** False: the open packet offers no upgrade. Default true. */
   allowUpgrades?: boolean

@@ -31,10 +31,11 @@ import type { IdSource } from '../ids.ts'
 import { PollingTransport } from '../transports/polling.ts'
 import { ForeignWebSocketServer, ForeignWebSocketTransport } from '../transports/foreign-websocket.ts'
 import { WebSocketTransport, frameOptions } from '../transports/websocket.ts'
+import type { WebTransportSession, WebTransportTransport } from '../transports/webtransport.ts'
 import { ClusterSide } from './cluster-side.ts'
 import type { LocalSessions, PendingUpgrade, RemoteSessions, SessionRequest, RelayedWebSocketHandle } from './cluster-port.ts'
 import type { EngineHandler } from './contract.ts'
-import type { Owner } from './door.ts'
+import type { Edge, Owner } from './door.ts'
 import type { PollExchange } from './poll-exchange.ts'
 import { emitGuarded } from '../events/guarded.ts'
 import { resolveEngineOptions } from './engine-options.ts'
@@ -47,6 +48,7 @@ import type { SessionContext } from './session.ts'
 import { TimerWheel } from './timer-wheel.ts'
 import { verify } from './verify.ts'
 import type { EngineView, Verdict } from './verify.ts'
+import { acceptWebTransport, webTransportRequest } from './webtransport.ts'
 
 /** A balancer that is told to tries the next node. */
 const DRAINING: EngineRejection = {
@@ -59,6 +61,9 @@ const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
 const PLAIN_HEADERS: readonly string[] = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff']
 const NO_HEADERS: readonly string[] = []
+
+/** What a client on polling may move to, in the order it is offered. */
+const UPGRADES = ['websocket', 'webtransport'] as const
 
 /** A larger body is read by node:http. */
 const MAX_DIRECT_BODY_BYTES = 65_536
@@ -154,7 +159,7 @@ export class Engine extends EventEmitter implements DirectEngine {
 
   /** Transports a client on `transport` may move to. */
   upgrades(transport: string): string[] {
-    return this.opts.allowUpgrades && transport === 'polling' && this.opts.transports.includes('websocket') ? ['websocket'] : []
+    return this.opts.allowUpgrades && transport === 'polling' ? UPGRADES.filter((name) => this.opts.transports.includes(name)) : []
   }
 
   attach(server: HttpServerLike, options: AttachOptions = {}): void {
@@ -418,11 +423,13 @@ export class Engine extends EventEmitter implements DirectEngine {
     return new Session(id, revision, new RequestFacts(req, this.#mustKeepRequests), this.#context)
   }
 
-  #openSession(session: Session, transport: PollingTransport | WebSocketTransport | ForeignWebSocketTransport): void {
+  #openSession(session: Session, transport: Edge): void {
     const { pingInterval, pingTimeout, maxHttpBufferSize, initialPacket } = this.opts
     this.#sessions.set(session.id, session)
     // perf: written by hand; only the id can hold what JSON must escape, when the application makes it.
-    const upgrades = this.upgrades(transport.name).length > 0 ? '["websocket"]' : '[]'
+    const offered = this.upgrades(transport.name).map((name) => `"${name}"`)
+    // Revision 3 knows nothing of WebTransport.
+    const upgrades = `[${(session.protocol === 3 ? offered.slice(0, offered.indexOf('"websocket"') + 1) : offered).join()}]`
     const open = `{"sid":${JSON.stringify(session.id)},"upgrades":${upgrades},"pingInterval":${pingInterval},"pingTimeout":${pingTimeout},"maxPayload":${maxHttpBufferSize}}`
     session.open(transport, open, initialPacket)
     this.#handler.handleSession(session)
@@ -564,6 +571,37 @@ export class Engine extends EventEmitter implements DirectEngine {
         transport.start(head)
       })
     })
+  }
+
+  // ---- WebTransport
+
+  /**
+   * Serves a WebTransport session that an HTTP/3 engine has accepted; any with the members of the standard will do. There is no request to
+   * show to `allowRequest`, so check who asks before you hand it over; with middlewares (`use`), which need one, it is closed.
+   */
+  onWebTransportSession(session: WebTransportSession): Promise<void> {
+    return acceptWebTransport(session, {
+      upgradeTimeout: this.opts.upgradeTimeout,
+      maxPayloadBytes: this.opts.maxHttpBufferSize,
+      refusal: this.#middlewares.length > 0 ? 'engine middlewares need a request, and WebTransport has none' : undefined,
+      sessionOf: (sid) => this.#sessions.get(sid),
+      open: (transport) => this.#openWebTransport(transport),
+    })
+  }
+
+  #openWebTransport(transport: WebTransportTransport): void {
+    if (!this.isReady) return transport.refuse('the server is shutting down, or not ready yet; try again')
+    const req = webTransportRequest()
+    this.#withId(
+      req,
+      ({ message }) => transport.refuse(message),
+      (id) => {
+        if (transport.isClosed) return
+        const session = this.#createSession(id, 4, req)
+        transport.serve(session)
+        this.#openSession(session, transport)
+      },
+    )
   }
 }
 

@@ -324,7 +324,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     if (edge === undefined) return this.#end(this.#closeReason)
     edge.close(this.#context.isDraining ? { ...options, isShutdown: true } : options)
     // An edge that can be closed at once is; a poll that is not there will fetch the close packet later.
-    if (edge.name === 'websocket' || options?.discard === true) this.#end(this.#closeReason)
+    if (edge.name !== 'polling' || options?.discard === true) this.#end(this.#closeReason)
   }
 
   get #closeReason(): CloseReason {

@@ -1,4 +1,4 @@
-// What an owner does with a WebSocket that asks to take over from polling, on whatever node it is: whether it may, and for how long it may try.
+// What an owner does with a second transport that asks to take over from polling, on whatever node it is: whether it may, and for how long it may try.
 import { rejection } from '../http/reject.ts'
 import type { EngineRejection } from '../http/reject.ts'
 import type { Edge } from './door.ts'
@@ -10,7 +10,7 @@ export function upgradeProblem(session: Session): EngineRejection | undefined {
     !session.isProbing &&
     !session.upgraded &&
     session.readyState === 'open' &&
-    session.transport.name !== 'websocket'
+    session.transport.name === 'polling'
   )
     return undefined
   return rejection(
