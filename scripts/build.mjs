@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 
-const packages = process.argv.length > 2 ? process.argv.slice(2) : ['protocol', 'client', 'server']
+const packages = process.argv.length > 2 ? process.argv.slice(2) : ['protocol', 'client', 'server', 'cluster']
 const tsdown = new URL('../node_modules/tsdown/dist/run.mjs', import.meta.url).pathname
 
 for (const name of packages) {

@@ -38,10 +38,16 @@ function nodeOf(major) {
   return existsSync(binary) ? binary : undefined
 }
 
+/** "tidewire-client-0.1.0.tgz" is `@tidewire/client`, "tidewire-0.1.0.tgz" is `tidewire`. */
+function packageOf(tarball) {
+  const scoped = /^tidewire-([a-z]+)-/.exec(tarball)
+  return scoped === null ? 'tidewire' : `@tidewire/${scoped[1]}`
+}
+
 must(process.execPath, ['scripts/build.mjs'])
 const project = mkdtempSync(join(tmpdir(), 'tidewire-built-'))
 try {
-  for (const name of ['protocol', 'server', 'client']) {
+  for (const name of ['protocol', 'server', 'client', 'cluster']) {
     must('npm', ['pack', '--silent', '--pack-destination', project], { cwd: join(root, 'packages', name), stdio: ['ignore', 'ignore', 'inherit'] })
     must(process.execPath, [join(root, 'node_modules/publint/src/cli.js'), '--strict', join(root, 'packages', name)])
   }
@@ -52,7 +58,7 @@ try {
       private: true,
       type: 'module',
       dependencies: Object.fromEntries(
-        tarballs.map((file) => [file.startsWith('tidewire-protocol') ? '@tidewire/protocol' : file.startsWith('tidewire-client') ? '@tidewire/client' : 'tidewire', `file:./${file}`]),
+        tarballs.map((file) => [packageOf(file), `file:./${file}`]),
       ),
     }),
   )

@@ -1,9 +1,11 @@
 // Nodes over the in-process bus: what services see of members, messages and ends.
+import { readFileSync } from 'node:fs'
 import { afterEach, expect, it } from 'vitest'
 import { SERVICE } from '../src/cluster-node.ts'
 import type { ClusterNode, ClusterService } from '../src/cluster-node.ts'
 import { InProcessHub } from '../src/drivers/in-process.ts'
 import { createClusterNode } from '../src/node.ts'
+import { RELEASE } from '../src/release.ts'
 
 /** Keeps what a service is told, and lets a test wait for it. */
 class Recorder implements ClusterService {
@@ -71,4 +73,10 @@ it('a member that closes has left, and is gone', async () => {
   expect(a.node.isGone('bbbb')).toBe(true)
   expect(a.node.isGone('cccc')).toBe(false)
   expect(a.node.send('bbbb', SERVICE.adapter, Buffer.from('x'))).toBe('down')
+})
+
+it('nodes tell each other the release of package.json', () => {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+
+  expect(RELEASE).toBe(version)
 })
