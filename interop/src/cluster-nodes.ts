@@ -106,3 +106,18 @@ export function roundRobin(ports: readonly number[]): (port: number) => string {
       }
     }`
 }
+
+export function haproxyRoundRobin(ports: readonly number[]): (port: number) => string {
+  return (port) => `defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+  timeout tunnel 1h
+frontend web
+  bind 127.0.0.1:${port}
+  default_backend nodes
+backend nodes
+  balance roundrobin
+  ${ports.map((one, index) => `server node${index} 127.0.0.1:${one}`).join('\n  ')}`
+}

@@ -1,23 +1,56 @@
-// Two nodes on a real Redis behind a real nginx that goes round robin, and the real clients with their default options: each connects once
+// Nodes on a real broker behind a real balancer that goes round robin, and the real clients with their default options: each connects once
 // and stays, every event is acknowledged, every broadcast arrives once and in the order of its sender.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startNginx } from '@tidewire/testkit/balancer'
-import { startRedis } from '@tidewire/testkit/daemon'
+import { startHaproxy, startNginx } from '@tidewire/testkit/balancer'
+import { startNats, startRedis } from '@tidewire/testkit/daemon'
 import type { Daemon } from '@tidewire/testkit/daemon'
 import { provisionOrSkip } from '@tidewire/testkit/provision'
 import { ClientProcess } from '../src/client-process.ts'
 import { javaClients, javascriptClients, pythonClients } from '../src/client-specs.ts'
 import type { ClientSpec } from '../src/client-specs.ts'
-import { ClusterNodeProcess, roundRobin } from '../src/cluster-nodes.ts'
+import { ClusterNodeProcess, haproxyRoundRobin, roundRobin } from '../src/cluster-nodes.ts'
 
 const MODES = { default: ['polling', 'websocket'], polling: ['polling'], websocket: ['websocket'] } as const
 const RUN_MS = 15_000
 const EMIT_EVERY_MS = 250
 const SAY_EVERY_MS = 1_500
 
-const unavailable = (await Promise.all([provisionOrSkip('nginx'), provisionOrSkip('redis')])).find(
-  ({ skip }) => skip !== undefined,
-)?.skip
+interface Cell {
+  readonly title: string
+  readonly needs: readonly ('nginx' | 'haproxy' | 'redis' | 'nats')[]
+  readonly nodes: number
+  readonly startBroker: () => Promise<Daemon>
+  readonly scheme: string
+  readonly startBalancer: (ports: readonly number[]) => Promise<Daemon>
+}
+
+const cells: readonly Cell[] = [
+  {
+    title: 'two nodes on Redis behind nginx round robin',
+    needs: ['nginx', 'redis'],
+    nodes: 2,
+    startBroker: () => startRedis(),
+    scheme: 'redis',
+    startBalancer: (ports) => startNginx(roundRobin(ports)),
+  },
+  {
+    title: 'three nodes on NATS behind HAProxy round robin',
+    needs: ['haproxy', 'nats'],
+    nodes: 3,
+    startBroker: () => startNats(),
+    scheme: 'nats',
+    startBalancer: (ports) => startHaproxy(haproxyRoundRobin(ports)),
+  },
+]
+
+async function reasonToSkip({ needs }: Cell): Promise<string | undefined> {
+  for (const name of needs) {
+    const { skip } = await provisionOrSkip(name)
+    if (skip !== undefined) return skip
+  }
+  return undefined
+}
+
 const java = await provisionOrSkip('java')
 const python = await provisionOrSkip('python')
 const specs: ClientSpec[] = [
@@ -35,71 +68,66 @@ interface Visitor {
   said: number
 }
 
-describe.skipIf(unavailable !== undefined)('two nodes on Redis behind nginx round robin', () => {
-  let redis: Daemon
-  let nginx: Daemon
-  const nodes: ClusterNodeProcess[] = []
-  const clients: ClientProcess[] = []
-  beforeAll(async () => {
-    redis = await startRedis()
-    const bus = `redis://127.0.0.1:${redis.port}`
-    nodes.push(...(await Promise.all([ClusterNodeProcess.start(bus), ClusterNodeProcess.start(bus)])))
-    nginx = await startNginx(roundRobin(nodes.map(({ port }) => port)))
-  })
-  afterAll(async () => {
-    await Promise.all([...clients, ...nodes].map((one) => one.stop()))
-    await nginx?.stop()
-    await redis?.stop()
-  })
+for (const cell of cells) {
+  const unavailable = await reasonToSkip(cell)
+  describe.skipIf(unavailable !== undefined)(cell.title, () => {
+    let broker: Daemon
+    let balancer: Daemon
+    const nodes: ClusterNodeProcess[] = []
+    const clients: ClientProcess[] = []
+    beforeAll(async () => {
+      broker = await cell.startBroker()
+      const bus = `${cell.scheme}://127.0.0.1:${broker.port}`
+      nodes.push(
+        ...(await Promise.all(Array.from({ length: cell.nodes }, () => ClusterNodeProcess.start(bus)))),
+      )
+      balancer = await cell.startBalancer(nodes.map(({ port }) => port))
+    })
+    afterAll(async () => {
+      await Promise.all([...clients, ...nodes].map((one) => one.stop()))
+      await balancer?.stop()
+      await broker?.stop()
+    })
 
-  it('[CLU-40, CLU-41] every client connects once and stays, every event is acknowledged', async () => {
-    const url = `http://127.0.0.1:${nginx.port}`
-    const visitors: Visitor[] = []
-    for (const spec of specs) {
-      const [command, ...args] = await spec.command()
-      const client = await ClientProcess.start(command, args)
-      clients.push(client)
-      for (const [mode, transports] of Object.entries(MODES)) {
-        const name = client.connect({ url, transports })
-        visitors.push({ label: `${spec.label} ${mode}`, client, name, emitted: 0, acked: 0, said: 0 })
-        await client.next(name, 'connect', 20_000)
+    it('[CLU-40, CLU-41] every client connects once and stays, every event is acknowledged', async () => {
+      const url = `http://127.0.0.1:${balancer.port}`
+      const visitors: Visitor[] = []
+      for (const spec of specs) {
+        const [command, ...args] = await spec.command()
+        const client = await ClientProcess.start(command, args)
+        clients.push(client)
+        for (const [mode, transports] of Object.entries(MODES)) {
+          const name = client.connect({ url, transports })
+          visitors.push({ label: `${spec.label} ${mode}`, client, name, emitted: 0, acked: 0, said: 0 })
+          await client.next(name, 'connect', 20_000)
+        }
       }
-    }
-    await Promise.all(visitors.map((visitor) => visit(visitor)))
-      for (const v of visitors)
-        console.log(
-          v.label,
-          v.acked,
-          v.emitted,
-          v.client
-            .unread(v.name)
-            .filter((e) => e !== 'news')
-            .join(','),
-        )
-    const broadcasts = visitors.reduce((sum, { said }) => sum + said, 0)
-    for (const { label, client, name, emitted, acked } of visitors) {
-      const seen = await newsOf(client, name, broadcasts)
-      const trouble = client.unread(name).filter((event) => event !== 'news')
-      expect({ label, trouble, acked, emitted }).toEqual({ label, trouble: [], acked: emitted, emitted })
-      expect({ label, emitted: emitted > 0 }).toEqual({ label, emitted: true })
-      for (const other of visitors) {
-        const numbers = seen.filter(([from]) => from === other.label).map(([, number]) => number)
-        expect({ label, from: other.label, numbers }).toEqual({
-          label,
-          from: other.label,
-          numbers: Array.from({ length: other.said }, (_, i) => i),
-        })
+      await Promise.all(visitors.map((visitor) => visit(visitor)))
+      const broadcasts = visitors.reduce((sum, { said }) => sum + said, 0)
+      for (const { label, client, name, emitted, acked } of visitors) {
+        const seen = await newsOf(client, name, broadcasts)
+        const trouble = client.unread(name).filter((event) => event !== 'news')
+        expect({ label, trouble, acked, emitted }).toEqual({ label, trouble: [], acked: emitted, emitted })
+        expect({ label, emitted: emitted > 0 }).toEqual({ label, emitted: true })
+        for (const other of visitors) {
+          const numbers = seen.filter(([from]) => from === other.label).map(([, number]) => number)
+          expect({ label, from: other.label, numbers }).toEqual({
+            label,
+            from: other.label,
+            numbers: Array.from({ length: other.said }, (_, i) => i),
+          })
+        }
       }
-    }
-    expect(nodes.reduce((sum, node) => sum + node.count('connect'), 0)).toBe(visitors.length)
-    expect(nodes.map((node) => node.count('disconnect'))).toEqual([0, 0])
-    for (const node of nodes) expect(node.count('connect')).toBeGreaterThan(0)
-    const emitted = visitors.reduce((sum, visitor) => sum + visitor.emitted, 0)
-    console.log(
-      `${visitors.length} connections: connects ${visitors.length}, disconnects 0, errors 0, acked ${emitted} of ${emitted}, broadcasts ${broadcasts} seen by each`,
-    )
-  }, 120_000)
-})
+      expect(nodes.reduce((sum, node) => sum + node.count('connect'), 0)).toBe(visitors.length)
+      expect(nodes.map((node) => node.count('disconnect'))).toEqual(nodes.map(() => 0))
+      for (const node of nodes) expect(node.count('connect')).toBeGreaterThan(0)
+      const emitted = visitors.reduce((sum, visitor) => sum + visitor.emitted, 0)
+      console.log(
+        `${visitors.length} connections: connects ${visitors.length}, disconnects 0, errors 0, acked ${emitted} of ${emitted}, broadcasts ${broadcasts} seen by each`,
+      )
+    }, 120_000)
+  })
+}
 
 /** Emits for 15 s, each event with an acknowledgement, and broadcasts now and then. */
 async function visit(visitor: Visitor): Promise<void> {
