@@ -207,7 +207,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     if (HAS_DEBUG) debug!('writing packet %j', packet)
     const limit = engine._maxPayload!
     if (chunks.some((chunk) => engine._isTooLarge(chunk))) {
-      const error = new Error(`not sent: the server takes ${limit} bytes at most (its maxPayload)`)
+      const error = new Error(`larger than the server's maxPayload of ${limit}`)
       return Object.assign(error, { code: 'TW_ERR_TOO_LARGE' as const, limit })
     }
     for (const chunk of chunks) engine.send(chunk)
@@ -332,7 +332,7 @@ function uriOf({ hostname, host = hostname, port, secure }: Partial<ManagerOptio
 
 /** Adds to the error what was tried and what to do about it. */
 function explain(error: Error, { attempts, transport, revision }: EngineClient, given?: ConnectErrorCode): void {
-  if (given) attempts.push({ transport: transport?.name, revision, error: error.message })
+  if (given) attempts.push({ transport: transport.name, revision, error: error.message })
   const isVersion = attempts.some(({ error: text }) => /version|"code":\s*5/i.test(text)) || (error as TransportError).description === 'parser error'
   const seen = isVersion ? 'TW_ERR_INCOMPATIBLE' : attempts.some(({ status }) => status) ? 'TW_ERR_REFUSED' : 'TW_ERR_UNREACHABLE'
   const code = given ?? (HAS_REVISION_3 ? seen : 'TW_ERR_UNREACHABLE')

@@ -199,12 +199,11 @@ export class Socket<
       },
       timeoutMs,
     )
-    const withTimeout: Ack = (...args) => {
+    this.acks[id] = (...args) => {
       stopTimer(opts, timer)
       ack.apply(this, args)
     }
-    withTimeout.withError = true
-    this.acks[id] = withTimeout
+    this.acks[id].withError = true
   }
 
   /** Sends an event and resolves with the acknowledgement; rejects on time-out or disconnection. */
@@ -253,10 +252,10 @@ export class Socket<
 
   /** Who sent it hears of it: the callback if it takes errors, else the listeners of "emit_error", else the console. */
   #handleUnsent({ type, id, data }: SocketPacket, error: TooLargeError): void {
-    if (type === PacketType.CONNECT) return void this.emitReserved('connect_error', error)
     const ack = type === PacketType.EVENT ? this.acks[id!] : undefined
     delete this.acks[id!]
-    if (ack?.withError) ack.call(this, error)
+    if (type === PacketType.CONNECT) this.emitReserved('connect_error', error)
+    else if (ack?.withError) ack.call(this, error)
     else if (this.hasListeners('emit_error')) this.emitReserved('emit_error', error, data)
     else console.error(error, data[0])
   }
@@ -340,7 +339,7 @@ export class Socket<
     }
     this.#destroy()
     const isObject = typeof data === 'object' && data !== null
-    const error: Error & { data?: unknown } = new Error(isObject ? (data.message ?? 'connection refused') : String(data))
+    const error: Error & { data?: unknown } = new Error(isObject ? data.message : String(data))
     error.data = isObject ? (isOld && data.message === undefined ? data : data.data) : undefined
     this.emitReserved('connect_error', error)
   }

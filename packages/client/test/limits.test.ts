@@ -1,6 +1,9 @@
 // What the server would close the connection over is refused here, and who sent it hears of it.
 import { io } from '@tidewire/client'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { browserPlatform } from '../src/platform/browser.ts'
+import { nodePlatform } from '../src/platform/node.ts'
+import { setPlatform } from '../src/platform/platform.ts'
 import { next, start } from './start.ts'
 import type { Running } from './start.ts'
 
@@ -56,6 +59,23 @@ describe.each(['polling', 'websocket'])('a limit of 1000 bytes on %s', (transpor
     const most = transport === 'polling' ? 747 : LIMIT
     expect(await client.emitWithAck('size', new Uint8Array(most))).toBe(most)
     await expect(client.emitWithAck('size', new Uint8Array(most + 3))).rejects.toMatchObject({ code: 'TW_ERR_TOO_LARGE' })
+  })
+})
+
+describe('Blobs', () => {
+  it.each(['polling', 'websocket'])('[CLI-36] go over %s in their place, and count with their size', async (transport) => {
+    setPlatform(browserPlatform)
+    cleanups.push(() => setPlatform(nodePlatform))
+    const server = await serve('4.8.4', { maxHttpBufferSize: LIMIT })
+    const got: unknown[] = []
+    server.io.on('connection', (socket: any) => socket.on('part', (value: unknown) => got.push(String(value))))
+    const client = connect(server.url, { transports: [transport] })
+    await next(client, 'connect')
+    for (const part of ['1', new Blob(['2']), '3', new Blob(['4']), '5']) client.emit('part', part)
+    expect(await client.emitWithAck('size', '6')).toBe(1)
+
+    expect(got).toEqual(['1', '2', '3', '4', '5'])
+    await expect(client.emitWithAck('size', new Blob([BIG]))).rejects.toMatchObject({ code: 'TW_ERR_TOO_LARGE' })
   })
 })
 

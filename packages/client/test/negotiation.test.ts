@@ -55,7 +55,8 @@ describe('negotiation', () => {
   it('[CLI-3] asks again for revision 3 when 4 is refused as unsupported, over both transports', async () => {
     for (const transports of TRANSPORTS) {
       const http = createServer()
-      createIo('tidewire', http)
+      // The listeners are replaced below, so every request has to go through them.
+      createIo('tidewire', http, { directHttp: false })
       for (const event of ['request', 'upgrade'] as const) {
         const [serveIt] = http.listeners(event)
         http.removeAllListeners(event)

@@ -320,6 +320,15 @@ export class EngineClient extends Emitter {
     const { transport, writeBuffer } = this
     if (this.readyState === 'closed' || !this.#isAnnounced || this.#isUpgrading || this.#inFlight > 0) return
     if (!transport.writable || writeBuffer.length === 0) return
+    const unread: { data?: unknown } | undefined = writeBuffer.find(({ data }) => (data as unknown) instanceof Blob)
+    if (unread) {
+      // Transports take bytes; what was sent after it waits, so that the order stays.
+      void (unread.data as Blob).arrayBuffer().then((buffer) => {
+        unread.data = new Uint8Array(buffer)
+        this.#flush()
+      })
+      return
+    }
     const packets = writeBuffer.slice(0, this.#fitting())
     this.#inFlight = packets.length
     if (HAS_DEBUG) debug!('flushing %s packets', packets.length)

@@ -12,8 +12,8 @@ import type { ServerUrl } from '../url.ts'
 import { WATCH_MS, listenToPage } from './page.ts'
 import type { Attempt } from './engine-client.ts'
 
-/** All that a server sends on a WebSocket of this revision. */
-const TYPES: { [digit: string]: string } = { 0: 'open', 1: 'close', 2: 'ping', 4: 'message', 6: 'noop' }
+/** What a server sends on a WebSocket of this revision. */
+const TYPES: { [digit: string]: string } = { 0: 'open', 2: 'ping', 4: 'message' }
 
 export class WebSocketEngine extends Emitter {
   id: string | undefined
