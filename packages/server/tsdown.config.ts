@@ -8,4 +8,5 @@ const CALLABLE = 'module.exports = Object.assign((server, options) => new export
 export default defineConfig([
   { ...(base as UserConfig), format: ['esm'], clean: true },
   { ...(base as UserConfig), format: ['cjs'], clean: false, shims: true, outputOptions: { footer: CALLABLE } },
+  { ...(base as UserConfig), entry: ['src/workers.ts'], clean: false },
 ])

@@ -75,6 +75,8 @@ function tickOf(options: ResolvedEngineOptions): number {
 
 export class Engine extends EventEmitter implements DirectEngine {
   readonly opts: ResolvedEngineOptions
+  /** Takes the WebSocket of another process's session to that process, before anything is answered (workers); false: it is relayed. */
+  handOver: ((sid: string, req: IncomingMessage, socket: Duplex, head: Buffer) => boolean) | undefined
   readonly #handler: EngineHandler
   readonly #sessions = new Map<string, Session>()
   readonly #context: SessionContext
@@ -469,6 +471,8 @@ export class Engine extends EventEmitter implements DirectEngine {
     // Before anything else: an error without a listener would end the process.
     socket.on('error', destroySocket)
     this.#prepare(req)
+    const sid = req._query!['sid']
+    if (this.handOver !== undefined && typeof sid === 'string' && this.#remote?.isElsewhere(sid) === true && this.handOver(sid, req, socket, head)) return
     if (this.#remote === undefined || this.#remote.isReady) this.#serveUpgrade(req, socket, head)
     else this.#remote.whenReady((refusal) => this.#serveUpgrade(req, socket, head, refusal))
   }

@@ -23,6 +23,7 @@ const nobody: RemoteSessions = {
   explainUnknown: () => '',
   servePoll() {},
   serveUpgrade() {},
+  relayedWebSockets: [],
 }
 
 class Exchange implements PollExchange {

@@ -1,0 +1,42 @@
+// `tidewire/workers`: the same server on several processes of one machine, behind one port. In: a function that makes the server. The process
+// that calls it first becomes the primary: it starts the workers, hands connections to them in turn, and starts anew what has crashed.
+import cluster from 'node:cluster'
+import type { DrainOptions } from './drain.ts'
+import type { Server } from './server.ts'
+import { Primary } from './workers/primary.ts'
+import { serveWorker } from './workers/worker.ts'
+
+export interface WorkersOptions {
+  /** Processes. Default: one for each core that this process may use. */
+  count?: number
+  /** How a worker is emptied when it is stopped. */
+  drain?: DrainOptions
+}
+
+export interface WorkerContext {
+  /** 1, 2, …; a worker that takes the place of one that crashed has a new one. */
+  readonly number: number
+  /** For the server: `new Server(http, { cluster: worker.cluster })`. */
+  readonly cluster: string
+}
+
+export interface Workers {
+  /** Process ids. */
+  readonly pids: readonly number[]
+  /** Empties and ends all workers. */
+  close(): Promise<void>
+}
+
+/**
+ * Runs `run` in each worker; it makes a server with `cluster: worker.cluster`, listens, and returns it. Resolves when all serve: in the
+ * primary with the workers, in a worker with undefined. SIGTERM and SIGINT of the primary end all in order.
+ */
+export async function startWorkers(
+  run: (worker: WorkerContext) => Server<any, any, any, any> | Promise<Server<any, any, any, any>>,
+  options: WorkersOptions = {},
+): Promise<Workers | undefined> {
+  if (cluster.isPrimary) return Primary.start(options)
+  const server = await run({ number: cluster.worker!.id, cluster: 'in-host' })
+  await serveWorker(server, options.drain)
+  return undefined
+}

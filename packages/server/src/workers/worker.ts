@@ -1,0 +1,75 @@
+// One of the processes that serve. A WebSocket for a session of another one is handed to it as it is, before its 101: it then costs what a
+// WebSocket of its own costs. What cannot be handed over (TLS) is relayed, as between machines.
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { TidewireError } from '@tidewire/protocol'
+import type { DrainOptions } from '../drain.ts'
+import type { Server } from '../server.ts'
+import { isHandable, isMessage, sendSocket } from './messages.ts'
+import type { Message } from './messages.ts'
+
+const INCARNATION_LENGTH = 4
+
+export async function serveWorker(server: Server<any, any, any, any>, drain: DrainOptions | undefined): Promise<void> {
+  const { cluster, engine } = server
+  if (cluster === undefined || engine === undefined) {
+    throw new TidewireError(
+      'TW_ERR_CONFIG',
+      'A worker returned a server that is not part of the cluster or not attached; make it with new Server(http, { cluster: worker.cluster })',
+    )
+  }
+  await cluster.ready()
+  let siblings: ReadonlySet<string> = new Set()
+  engine.handOver = (sid, req, socket, head) => {
+    const to = sid.slice(0, INCARNATION_LENGTH)
+    if (!siblings.has(to) || !isHandable(socket) || process.connected !== true) return false
+    sendSocket(process as never, { tidewire: 'upgrade', to, request: requestText(req, head) }, socket)
+    return true
+  }
+  process.on('message', (message: unknown, socket: unknown) => {
+    if (!isMessage(message)) return
+    if (message.tidewire === 'siblings') siblings = new Set(message.incarnations)
+    else if (message.tidewire === 'upgrade') takeOver(server, message, socket as Duplex | undefined)
+    else if (message.tidewire === 'stop') stop(server, drain)
+  })
+  // Only the primary has the terminal's word.
+  process.on('SIGINT', () => {})
+  process.on('SIGTERM', () => {})
+  process.on('disconnect', () => stop(server, drain))
+  process.send!({ tidewire: 'ready', incarnation: cluster.incarnation } satisfies Message)
+}
+
+/** The request as it came. */
+function requestText({ method, url, rawHeaders }: IncomingMessage, head: Buffer): string {
+  let text = `${method} ${url} HTTP/1.1\r\n`
+  for (let i = 0; i < rawHeaders.length; i += 2) text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`
+  return `${text}\r\n${head.toString('latin1')}`
+}
+
+/** As if the client had connected here. */
+function takeOver(server: Server<any, any, any, any>, { request }: { readonly request: string }, socket: Duplex | undefined): void {
+  // The client has gone on the way.
+  if (socket === undefined) return
+  socket.pause()
+  socket.unshift(Buffer.from(request, 'latin1'))
+  ;(server.httpServer as unknown as { emit(event: 'connection', socket: Socket): void }).emit('connection', socket as Socket)
+  socket.resume()
+}
+
+let isStopping = false
+
+function stop(server: Server<any, any, any, any>, drain: DrainOptions | undefined): void {
+  if (isStopping) return
+  isStopping = true
+  server
+    .drain(drain)
+    .then(() => server.close())
+    .then(
+      () => process.exit(0),
+      (error: unknown) => {
+        console.error('tidewire: a worker could not end in order:', error)
+        process.exit(1)
+      },
+    )
+}
