@@ -1,8 +1,9 @@
 // `tidewire/workers`: the same server on several processes of one machine, behind one port. In: a function that makes the server. The process
 // that calls it first becomes the primary: it starts the workers, hands connections to them in turn, and starts anew what has crashed.
 import cluster from 'node:cluster'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { DrainOptions } from './drain.ts'
-import type { Server } from './server.ts'
 import { Primary } from './workers/primary.ts'
 import { serveWorker } from './workers/worker.ts'
 
@@ -20,6 +21,15 @@ export interface WorkerContext {
   readonly cluster: string
 }
 
+/** What a worker needs of its server: a `Server` of tidewire has it. */
+export interface WorkerServer {
+  readonly cluster: { readonly incarnation: string; ready(): Promise<void> } | undefined
+  readonly engine: { handOver: ((sid: string, req: IncomingMessage, socket: Duplex, head: Buffer) => boolean) | undefined } | undefined
+  readonly httpServer: unknown
+  drain(options?: DrainOptions): Promise<unknown>
+  close(): Promise<void>
+}
+
 export interface Workers {
   /** Process ids. */
   readonly pids: readonly number[]
@@ -32,7 +42,7 @@ export interface Workers {
  * primary with the workers, in a worker with undefined. SIGTERM and SIGINT of the primary end all in order.
  */
 export async function startWorkers(
-  run: (worker: WorkerContext) => Server<any, any, any, any> | Promise<Server<any, any, any, any>>,
+  run: (worker: WorkerContext) => WorkerServer | Promise<WorkerServer>,
   options: WorkersOptions = {},
 ): Promise<Workers | undefined> {
   if (cluster.isPrimary) return Primary.start(options)

@@ -1,17 +1,17 @@
 // One of the processes that serve. A WebSocket for a session of another one is handed to it as it is, before its 101: it then costs what a
 // WebSocket of its own costs. What cannot be handed over (TLS) is relayed, as between machines.
+import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TidewireError } from '@tidewire/protocol'
 import type { DrainOptions } from '../drain.ts'
-import type { Server } from '../server.ts'
+import type { WorkerServer } from '../workers.ts'
 import { isHandable, isMessage, sendSocket } from './messages.ts'
 import type { Message } from './messages.ts'
 
 const INCARNATION_LENGTH = 4
 
-export async function serveWorker(server: Server<any, any, any, any>, drain: DrainOptions | undefined): Promise<void> {
+export async function serveWorker(server: WorkerServer, drain: DrainOptions | undefined): Promise<void> {
   const { cluster, engine } = server
   if (cluster === undefined || engine === undefined) {
     throw new TidewireError(
@@ -48,18 +48,18 @@ function requestText({ method, url, rawHeaders }: IncomingMessage, head: Buffer)
 }
 
 /** As if the client had connected here. */
-function takeOver(server: Server<any, any, any, any>, { request }: { readonly request: string }, socket: Duplex | undefined): void {
+function takeOver(server: WorkerServer, { request }: { readonly request: string }, socket: Duplex | undefined): void {
   // The client has gone on the way.
   if (socket === undefined) return
   socket.pause()
   socket.unshift(Buffer.from(request, 'latin1'))
-  ;(server.httpServer as unknown as { emit(event: 'connection', socket: Socket): void }).emit('connection', socket as Socket)
+  ;(server.httpServer as EventEmitter).emit('connection', socket)
   socket.resume()
 }
 
 let isStopping = false
 
-function stop(server: Server<any, any, any, any>, drain: DrainOptions | undefined): void {
+function stop(server: WorkerServer, drain: DrainOptions | undefined): void {
   if (isStopping) return
   isStopping = true
   server
