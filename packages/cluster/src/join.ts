@@ -60,6 +60,7 @@ export async function prepareCluster(
     async leave(timeoutMs) {
       await routing.leave(timeoutMs)
       await node.close()
+      routing.end()
     },
   }
   return {

@@ -189,6 +189,17 @@ export class SessionRouting implements ClusterService, RemoteSessions, PeerHost 
     })
   }
 
+  /** The node has left: what still comes is refused. */
+  end(): void {
+    const refusal = {
+      ...ENGINE_ERRORS.UNKNOWN_SID,
+      status: 400,
+      hint: 'this server is shutting down; the client should connect again',
+    }
+    for (const peer of this.#peers.values()) peer.end(refusal, 'server shutting down')
+    this.#peers.clear()
+  }
+
   get #hasRelayedPolls(): boolean {
     for (const peer of this.#peers.values()) if (peer.hasRelayedPolls) return true
     return false
