@@ -85,6 +85,13 @@ export class Membership {
     return this.#host.time.loopNow() - this.#echoAt < 2.5 * this.#host.limits.beatMs
   }
 
+  /** Silent for long enough while the bus worked: it had the time to come back to a bus that was away. */
+  isInDoubt(incarnation: Incarnation): boolean {
+    const peer = this.#peers.get(incarnation)
+    if (peer?.member.state !== 'suspect') return false
+    return this.#host.time.busNow() - peer.heardAtBus >= this.#host.limits.suspectMs
+  }
+
   /** Asks whether the incarnation is free. `handleEcho` is called when the bus has carried the question to everyone. */
   join(handleEcho: () => void): void {
     this.#isTaken = false

@@ -231,15 +231,15 @@ class Node implements ClusterNode, LinksHost, MembershipHost {
   /** A silent member for whom nobody listens any more is dead before its time is over. */
   #prove(): void {
     if (this.#bus.hasSubscriber === undefined) return
-    for (const { incarnation, state } of this.members.values()) {
-      if (state === 'alive') this.#proofs.delete(incarnation)
-      else void this.#proveOne(incarnation)
+    for (const incarnation of this.members.keys()) {
+      if (this.#membership.isInDoubt(incarnation)) void this.#proveOne(incarnation)
+      else this.#proofs.delete(incarnation)
     }
   }
 
   async #proveOne(incarnation: Incarnation): Promise<void> {
     const hasSubscriber = await this.#bus.hasSubscriber!(this.#subjectOf(incarnation)).catch(() => undefined)
-    if (this.#isClosed || this.members.get(incarnation)?.state !== 'suspect') return
+    if (this.#isClosed || !this.#membership.isInDoubt(incarnation)) return
     const proofs = hasSubscriber === false ? (this.#proofs.get(incarnation) ?? 0) + 1 : 0
     this.#proofs.set(incarnation, proofs)
     if (proofs >= 2) this.#membership.lose(incarnation, 'dead')
