@@ -119,6 +119,47 @@ describe.skipIf(unavailable !== undefined)('nodes that fail', () => {
     expect(nodes[0]!.count('disconnect')).toBe(0)
   }, 60_000)
 
+  it.each([
+    ['killed and started again', true],
+    ['paused', false],
+  ])(
+    '[CLU-54] a broker that is %s for seconds ends no session that is relayed over it, and loses nothing',
+    async (_what, isKilled) => {
+      const own = await startRedis()
+      let again: Daemon | undefined
+      try {
+        const bus = { bus: `redis://127.0.0.1:${own.port}`, prefix: 'outage' }
+        nodes = await Promise.all([ClusterNodeProcess.start(bus), ClusterNodeProcess.start(bus)])
+        const [socket, polling] = [await upgradeElsewhere(await join()), await join()]
+        process.kill(own.child.pid!, isKilled ? 'SIGKILL' : 'SIGSTOP')
+        const count = 200
+        for (let i = 0; i < count; i++) socket.ws.send(`42${i}["echo",${i}]`)
+        // Local traffic goes on meanwhile.
+        expect(
+          (await send(nodes[0]!.port, 'POST', polling.path(), { body: '427["echo","local"]' })).body,
+        ).toBe('ok')
+        expect((await polling.get()).body).toBe('437["local"]')
+        const held = elsewhere(polling, 'GET')
+        await new Promise((resolve) => setTimeout(resolve, 5_000))
+        if (isKilled) again = await startRedis({ port: own.port })
+        else process.kill(own.child.pid!, 'SIGCONT')
+        for (let i = 0; i < count; i++) {
+          await socket.until(`answer ${i}`, () => socket.messages.length > 0, DEATH_MS)
+          expect(socket.messages.shift()).toBe(`43${i}[${i}]`)
+        }
+        expect((await elsewhere(polling, 'POST', '', '428["echo","over"]')).body).toBe('ok')
+        expect((await held).body).toBe('438["over"]')
+        for (const node of nodes)
+          expect([node.count('disconnect'), node.count('sessions-lost')]).toEqual([0, 0])
+      } finally {
+        await Promise.all(nodes.map((node) => node.stop()))
+        await own.stop()
+        await again?.stop()
+      }
+    },
+    90_000,
+  )
+
   it('[CLU-47] a killed owner: its sessions on other nodes end with a reason, later requests are told why, one event says it', async () => {
     await startNodes('owner-kill')
     const [polling, upgraded] = [await join(), await join()]

@@ -257,6 +257,27 @@ describe('an edge', () => {
   })
 })
 
+describe('an edge with WebSockets of another make', () => {
+  it('[CLU-41] takes the frames of the owner apart again', async () => {
+    const { owner, edge } = await startTwo({ perMessageDeflate: true }, (io) =>
+      io.on('connection', (socket) => socket.on('echo', (text, bytes) => socket.emit('echo', text, bytes))),
+    )
+    const socket = await upgraded(owner, edge)
+    const text = '汉字'.repeat(2_000)
+    for (let i = 0; i < 3; i++) {
+      socket.ws.send(`451-["echo","${text}",{"_placeholder":true,"num":0}]`)
+      socket.ws.send(Buffer.from([1, 2, i]))
+    }
+    for (let i = 0; i < 3; i++) {
+      expect(await socket.next()).toBe(`451-["echo","${text}",{"_placeholder":true,"num":0}]`)
+      expect([...((await socket.next()) as Buffer)]).toEqual([1, 2, i])
+    }
+    const end = endOf([...owner.io.sockets.sockets.values()][0]!)
+    socket.ws.close()
+    expect(await end).toBe('transport close')
+  })
+})
+
 describe('joining', () => {
   it('[CLU-52] lets requests wait until the node has joined', async () => {
     const hub = new InProcessHub()
