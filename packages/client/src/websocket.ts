@@ -6,7 +6,7 @@ setPlatform(websocketOnly)
 
 export { io, io as connect, io as default } from './io.ts'
 export { Manager } from './manager.ts'
-export type { ConnectErrorDetails, ManagerReservedEvents } from './manager.ts'
+export type { ConnectErrorDetails, ManagerReservedEvents, TooLargeError } from './manager.ts'
 export { Socket } from './socket.ts'
 export type { DisconnectDescription, ExtendedError, SocketReservedEvents } from './socket.ts'
 export type { ManagerOptions, SocketOptions } from './options.ts'
