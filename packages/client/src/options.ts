@@ -7,10 +7,13 @@ export interface EngineClientOptions {
   hostname?: string
   /** The same as `hostname`. */
   host?: string
+  /** Default 80, or 443 with `secure`. */
   port?: string | number
   /** https and wss instead of http and ws. Default false. */
   secure?: boolean
+  /** Path the server answers under. Default "/socket.io". */
   path?: string
+  /** Whether a slash ends the path in requests. Default true. */
   addTrailingSlash?: boolean
   /** Sent with every request. */
   query?: { [key: string]: any }
@@ -27,27 +30,40 @@ export interface EngineClientOptions {
   transportStorage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
   /** Try the next transport when the first cannot connect. Default false. */
   tryAllTransports?: boolean
+  /** Binary data as base64 on WebSocket too. Default false. */
   forceBase64?: boolean
+  /** A parameter that differs in each request, to get around caches. Default true for polling, false for WebSocket. */
   timestampRequests?: boolean
+  /** Its name. Default "t". */
   timestampParam?: string
+  /** Cookies with requests to other sites; in Node, the cookies that the server has set. Default false. */
   withCredentials?: boolean
+  /** Headers of the requests; browsers send them with polling only. */
   extraHeaders?: { [header: string]: string }
   /** Milliseconds for one polling request. */
   requestTimeout?: number
+  /** Options for one transport by its name, over the others. */
   transportOptions?: { [transport: string]: Partial<EngineClientOptions> }
+  /** Close without a "disconnect" event when the page is left. Default false. */
   closeOnBeforeunload?: boolean
+  /** Node: the connection does not keep the process alive. Default false. */
   autoUnref?: boolean
+  /** Timers of the runtime even when a test has replaced the global functions. Default false. */
   useNativeTimers?: boolean
+  /** Subprotocols of the WebSocket. */
   protocols?: string | string[]
-  /** Node: agent and TLS options. */
+  /** Node: an `http.Agent`, or one for https. */
   agent?: any
+  /** Node: TLS, as of `tls.connect`. */
   pfx?: any
   key?: any
   passphrase?: any
   cert?: any
   ca?: any
   ciphers?: any
+  /** Node: false accepts any certificate. Default true. */
   rejectUnauthorized?: boolean
+  /** Accepted for compatibility: the client's WebSocket does not compress. */
   perMessageDeflate?: any
   /** The revision the server speaks: 4 for socket.io 3.x and 4.x, 3 for 1.x and 2.x. Default "auto": found out. */
   protocolVersion?: Revision | 'auto'
