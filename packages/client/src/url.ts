@@ -1,4 +1,8 @@
 // A URL as the client takes it: absolute, without protocol, or relative to the page.
+import { scope } from './debug.ts'
+import { HAS_DEBUG } from './features.ts'
+
+const debug = HAS_DEBUG ? scope('socket.io-client:url') : undefined
 
 export interface ServerUrl {
   /** The absolute form of what was given. */
@@ -31,6 +35,7 @@ export function parseUrl(
   const secure = /(p|ws)s$/i.test(scheme)
   const [, host, port = secure ? '443' : '80'] = AUTHORITY.exec(authority!)!
   const source = `${scheme}://${authority}${path}${query && '?' + query}`
+  if (HAS_DEBUG) debug!('%s is read as %s', uri, source)
   return { source, id: `${scheme.toLowerCase()}://${host}:${port}`, host: host!, port, path: path || '/', query: query!, secure }
 }
 

@@ -45,7 +45,8 @@ describe('debug lines', () => {
     const scopes = new Set(all.split('\n').filter(Boolean).map((line) => line.split(' ')[0]))
 
     expect([...scopes].toSorted()).toEqual([
-      'engine.io-client:polling', 'engine.io-client:socket', 'engine.io-client:websocket', 'socket.io-client', 'socket.io-client:manager', 'socket.io-client:socket',
+      'engine.io-client:polling', 'engine.io-client:socket', 'engine.io-client:transport', 'engine.io-client:websocket',
+      'socket.io-client', 'socket.io-client:manager', 'socket.io-client:socket', 'socket.io-client:url',
     ])
     expect(all).toMatch(/^socket\.io-client:socket connected to \/ as \S+ \+\d+ms$/m)
     expect(await run('')).toBe('')

@@ -1,7 +1,11 @@
 // Where a transport sends its requests: path, and the query that says who asks for what.
+import { scope } from '../debug.ts'
+import { HAS_DEBUG } from '../features.ts'
 import type { EngineClientOptions } from '../options.ts'
 import { decodeQuery, encodeQuery } from '../url.ts'
 import type { ServerUrl } from '../url.ts'
+
+const debug = HAS_DEBUG ? scope('engine.io-client:transport') : undefined
 
 /** User query first, as clients do. */
 export function requestUrl(
@@ -12,7 +16,9 @@ export function requestUrl(
 ): string {
   const shownPort = port === (secure ? '443' : '80') ? '' : ':' + port
   const shownPath = path.replace(/\/$/, '') + (addTrailingSlash === false ? '' : '/')
-  return `${scheme}${secure ? 's' : ''}://${host}${shownPort}${shownPath}?${encodeQuery({ ...query, ...more })}`
+  const full = `${scheme}${secure ? 's' : ''}://${host}${shownPort}${shownPath}?${encodeQuery({ ...query, ...more })}`
+  if (HAS_DEBUG) debug!('requesting %s', full)
+  return full
 }
 
 /** The query of a transport that may need to get around caches, or to do without binary data. */
