@@ -1,17 +1,20 @@
-// `npm run bench [-- scenario…] [--rounds N] [--seconds S] [--scale N] [--source] [--update-docs]`: every scenario, or those named, on
-// this server and on socket.io 4.8.4 in turn. Prints a table and leaves the samples in bench/results/latest.json.
+// `npm run bench [-- scenario…] [--peers] [--node PATH] [--rounds N] [--seconds S] [--scale N] [--source] [--update-docs]`: every scenario, or
+// those named, on this server and on socket.io 4.8.4 in turn, with `--peers` on the servers of others too. Prints a table and leaves the
+// samples in bench/results/latest.json.
 import { execFileSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { cpus, release } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { canPin } from './processes.ts'
+import { official, peers, tidewire } from './programs.ts'
+import type { Command, NodeRuntime, ServerProgram } from './programs.ts'
+import { plot } from './plot.ts'
 import { markdown, save, updateDocument } from './report.ts'
 import type { Run, Samples } from './report.ts'
-import { canPin, runRound } from './round.ts'
-import type { ServerName } from './round.ts'
+import { runRound } from './round.ts'
 import { scenarios } from './scenarios.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -22,6 +25,8 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '3' },
     scale: { type: 'string', default: '1' },
     source: { type: 'boolean', default: false },
+    peers: { type: 'boolean', default: false },
+    node: { type: 'string', default: process.execPath },
     results: { type: 'string', default: join(root, 'bench/results/latest.json') },
     'update-docs': { type: 'boolean', default: false },
   },
@@ -36,37 +41,28 @@ const names = positionals.length > 0 ? positionals : Object.keys(scenarios)
 const unknown = names.filter((name) => !(name in scenarios))
 if (unknown.length > 0 || ![rounds, seconds, scale].every((value) => value > 0)) {
   console.error(
-    `usage: npm run bench -- [${Object.keys(scenarios).join('|')}]… [--rounds N] [--seconds S] [--scale N] [--source] [--update-docs]`,
+    `usage: npm run bench -- [${Object.keys(scenarios).join('|')}]… [--peers] [--node PATH] [--rounds N] [--seconds S] [--scale N] [--source] [--update-docs]`,
   )
   process.exit(2)
 }
 
-/** What was built is measured, unless it is missing or older than the sources. */
-function chooseBuild(): { conditions: string[]; says: string } {
-  const source = { conditions: ['tidewire-source'], says: 'from source' }
-  if (values.source) return source
-  for (const name of ['protocol', 'server']) {
+/** What was built is measured, unless it is missing or older than the sources; only this Node runs sources. */
+function chooseRuntime(): NodeRuntime {
+  const path = values.node
+  const version = execFileSync(path, ['--version'], { encoding: 'utf8' }).trim()
+  const isBuilt = ['protocol', 'server'].every((name) => {
     const built = join(root, 'packages', name, 'dist/index.js')
     const newest = Math.max(
       ...globSync(join(root, 'packages', name, 'src/**/*.ts')).map((file) => statSync(file).mtimeMs),
     )
-    if (!existsSync(built) || statSync(built).mtimeMs < newest)
-      return { ...source, says: 'from source (dist is missing or older)' }
+    return existsSync(built) && statSync(built).mtimeMs >= newest
+  })
+  if (isBuilt && !values.source) return { path, version, conditions: [] }
+  if (path !== process.execPath) {
+    console.error('[bench] another Node measures what is built: run `npm run build` first')
+    process.exit(2)
   }
-  return { conditions: [], says: 'built' }
-}
-
-function versions(build: string): string {
-  const require = createRequire(import.meta.url)
-  const version = (path: string): string =>
-    (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version
-  // The copy of `ws` that engine.io finds; package.json is not among the exports of socket.io.
-  const official = createRequire(require.resolve('socket.io-4.8.4'))
-  const ws = version(
-    join(dirname(createRequire(official.resolve('engine.io')).resolve('ws')), 'package.json'),
-  )
-  const own = version(join(root, 'packages/server/package.json'))
-  return `Node ${process.version}, socket.io 4.8.4 with ws ${ws}, tidewire ${own} ${build}${commit()}`
+  return { path, version, conditions: ['tidewire-source'] }
 }
 
 function commit(): string {
@@ -93,12 +89,24 @@ if (openFiles() < needed)
   )
 if (!canPin) console.warn('[bench] processes cannot be pinned to cores here: figures are rough')
 
-const { conditions, says } = chooseBuild()
+const runtime = chooseRuntime()
+const commands = new Map<ServerProgram, Command>()
+for (const program of [official, tidewire, ...(values.peers ? peers : [])]) {
+  try {
+    commands.set(program, program.command(runtime))
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'ProvisionError') throw error
+    console.warn(`[bench] SKIPPED ${program.name}: ${error.message}`)
+  }
+}
+
 const processors = cpus()
 const run: Run = {
   at: new Date().toISOString().slice(0, 16).replace('T', ' '),
   machine: `${processors.length} × ${processors[0]?.model ?? 'unknown processor'}, ${process.platform} ${release()}`,
-  versions: versions(says),
+  versions: `Node ${runtime.version}${commit()}`,
+  servers: Object.fromEntries([...commands.keys()].map((program) => [program.name, program.label(runtime)])),
+  leftOut: Object.fromEntries([...commands.keys()].map((program) => [program.name, program.leftOut])),
   rounds,
   seconds,
   scale,
@@ -107,16 +115,18 @@ const run: Run = {
 
 let failures = 0
 for (const name of names) {
-  const samples: Samples = { official: [], tidewire: [] }
+  const samples: Samples = {}
   run.samples[name] = samples
   for (let round = 1; round <= rounds; round++) {
-    for (const server of ['official', 'tidewire'] satisfies ServerName[]) {
+    for (const [program, command] of commands) {
+      if (name in program.leftOut) continue
+      const server = program.name
       try {
-        const sample = await runRound(server, { scenario: name, seconds, scale, conditions })
-        samples[server].push(sample)
+        const sample = await runRound(server, command, { scenario: name, seconds, scale })
+        ;(samples[server] ??= []).push(sample)
         const { value, operations, serverShare, generatorShare } = sample
         console.error(
-          `${name} ${round}/${rounds} ${server.padEnd(8)} ${value.toFixed(2).padStart(9)}  ${operations} operations, server ${serverShare.toFixed(2)}, generator ${generatorShare.toFixed(2)}`,
+          `${name} ${round}/${rounds} ${server.padEnd(14)} ${value.toFixed(2).padStart(9)}  ${operations} operations, server ${serverShare.toFixed(2)}, generator ${generatorShare.toFixed(2)}`,
         )
       } catch (error) {
         failures++
@@ -128,5 +138,8 @@ for (const name of names) {
 
 console.log(markdown(run))
 save(values.results, run)
-if (values['update-docs']) updateDocument(join(root, 'docs/performance.md'), run)
+if (values['update-docs']) {
+  updateDocument(join(root, 'docs/performance.md'), run)
+  if (values.peers) plot(join(root, 'docs/performance.svg'), run)
+}
 process.exitCode = failures > 0 ? 1 : 0

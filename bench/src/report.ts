@@ -2,18 +2,22 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Sample } from './generator/main.ts'
-import type { ServerName } from './round.ts'
 import { scenarios } from './scenarios.ts'
 
 /** Above this share of its core the generator may be what is measured. */
 export const GENERATOR_LIMIT = 0.85
 
-export type Samples = Record<ServerName, Sample[]>
+/** By server. */
+export type Samples = Record<string, Sample[]>
 
 export interface Run {
   at: string
   machine: string
   versions: string
+  /** What each server is, by name, in the order of the tables. */
+  servers: Record<string, string>
+  /** Scenarios that a server cannot run, and why, by name. */
+  leftOut: Record<string, Readonly<Record<string, string>>>
   rounds: number
   seconds: number
   scale: number
@@ -54,33 +58,70 @@ const units = {
   memory: { says: 'resident bytes per', show: (value: number) => `${(value / 1024).toFixed(1)} KB` },
 }
 
-export function markdown(run: Run): string {
-  const lines = Object.entries(run.samples).map(([name, { official, tidewire }]) => {
-    const { metric, operation } = scenarios[name]!
-    const { says, show } = units[metric]
-    const [theirs, ours] = [figure(official), figure(tidewire)]
-    const cell = ({ median: middle, min, max, kept, discarded }: Figure): string =>
-      kept === 0
-        ? 'no valid round'
-        : `${show(middle)} (${show(min)} – ${show(max)}${discarded > 0 ? `; ${discarded} discarded` : ''})`
-    // For costs the ratio says how many times less; memory and latency are read as a share of the official figure.
-    const ratio = metric === 'cpu' ? theirs.median / ours.median : ours.median / theirs.median
-    const shown = Number.isNaN(ratio)
-      ? '–'
-      : metric === 'cpu'
-        ? `**${ratio.toFixed(2)}×**`
-        : `**${ratio.toFixed(2)} of it**`
-    const shares = `${theirs.generatorShare.toFixed(2)} / ${ours.generatorShare.toFixed(2)}`
-    return `| ${name} | ${says} ${operation} | ${cell(theirs)} | ${cell(ours)} | ${shown} | ${shares} |`
+/** How many times less a server takes than the official one, or which share of its memory and latency. */
+export function ratioTo(official: Figure, other: Figure, metric: keyof typeof units): number {
+  return metric === 'cpu' ? official.median / other.median : other.median / official.median
+}
+
+function cellOf({ median: middle, min, max, kept, discarded }: Figure, metric: keyof typeof units): string {
+  const { show } = units[metric]
+  if (kept === 0) return 'no valid round'
+  return `${show(middle)} (${show(min)} – ${show(max)}${discarded > 0 ? `; ${discarded} discarded` : ''})`
+}
+
+function rowOf(name: string, samples: Samples): string {
+  const { metric, operation } = scenarios[name]!
+  const [theirs, ours] = [figure(samples.official ?? []), figure(samples.tidewire ?? [])]
+  const ratio = ratioTo(theirs, ours, metric)
+  const shown = Number.isNaN(ratio) ? '–' : metric === 'cpu' ? `**${ratio.toFixed(2)}×**` : `**${ratio.toFixed(2)} of it**`
+  const shares = `${theirs.generatorShare.toFixed(2)} / ${ours.generatorShare.toFixed(2)}`
+  return `| ${name} | ${units[metric].says} ${operation} | ${cellOf(theirs, metric)} | ${cellOf(ours, metric)} | ${shown} | ${shares} |`
+}
+
+/** Ratios of all servers to the official one. */
+function peersTable(run: Run): string[] {
+  const names = Object.keys(run.servers)
+  if (names.length <= 2) return []
+  const rows = Object.entries(run.samples).map(([scenario, samples]) => {
+    const { metric } = scenarios[scenario]!
+    const official = figure(samples.official ?? [])
+    const cells = names.map((name) => {
+      const own = samples[name]
+      if (own === undefined) return '–'
+      const ratio = ratioTo(official, figure(own), metric)
+      return Number.isNaN(ratio) ? 'no valid round' : name === 'tidewire' ? `**${ratio.toFixed(2)}**` : ratio.toFixed(2)
+    })
+    return `| ${scenario} | ${cells.join(' | ')} |`
+  })
+  const reasons = names.flatMap((name) => {
+    const reason = Object.entries(run.leftOut[name] ?? {}).filter(([scenario]) => scenario in run.samples)
+    return reason.length === 0 ? [] : [`${name}: ${reason.map(([scenario, why]) => `${scenario} (${why})`).join(', ')}`]
   })
   return [
-    `Measured ${run.at} on ${run.machine}. ${run.versions}.`,
+    'All of them in the same run, as ratios to the official server; latency and idle memory as shares of its, where less is better:',
+    '',
+    `| scenario | ${names.join(' | ')} |`,
+    `|---|${names.map(() => '---|').join('')}`,
+    ...rows,
+    '',
+    ...names.map((name) => `- **${name}**: ${run.servers[name]}`),
+    ...(reasons.length === 0 ? [] : ['', `Left out: ${reasons.join('; ')}.`]),
+    '',
+    '![The same as bars](performance.svg)',
+    '',
+  ]
+}
+
+export function markdown(run: Run): string {
+  return [
+    `Measured ${run.at} on ${run.machine}. ${run.versions}; ${run.servers.official}; ${run.servers.tidewire}.`,
     `${run.rounds} interleaved rounds of ${run.seconds} s each, medians (min – max).${run.scale === 1 ? '' : ` **Scaled down by ${run.scale}: not comparable.**`}`,
     '',
     '| scenario | figure | socket.io 4.8.4 | tidewire | tidewire is ahead by | generator, share of its core |',
     '|---|---|---|---|---|---|',
-    ...lines,
+    ...Object.entries(run.samples).map(([name, samples]) => rowOf(name, samples)),
     '',
+    ...peersTable(run),
     ...Object.keys(run.samples).map((name) => `- **${name}**: ${scenarios[name]!.says}.`),
     '',
   ].join('\n')

@@ -31,7 +31,7 @@ it('runs every scenario on both servers and reports what it counted', { timeout:
       expect(stdout).toContain(`| ${name} |`)
       for (const server of ['official', 'tidewire'] as const) {
         expect(samples[server], `${name} on ${server}`).toHaveLength(1)
-        expect(samples[server][0]!.operations).toBeGreaterThan(0)
+        expect(samples[server]![0]!.operations).toBeGreaterThan(0)
       }
     }
   } finally {

@@ -24,13 +24,18 @@ export interface ServerUsage {
 
 export type ServerQuestion = 'usage' | 'memory'
 
-export function serve(http: HttpServer, io: BenchServer): void {
+/** The application on a server that is not yet listening. */
+export function listen(io: BenchServer): void {
   io.on('connection', (socket: BenchSocket) => {
     const { room } = socket.handshake.query
     if (typeof room === 'string') void socket.join(room)
     socket.on('echo', (value: unknown, done: (value: unknown) => void) => done(value))
     socket.on('publish', (target: string, text: string) => io.to(target).emit('news', text))
   })
+}
+
+/** Listens, says on which port, and answers questions about its costs. */
+export function control(http: HttpServer): void {
   process.on('message', ({ ask }: { ask: ServerQuestion }) => {
     if (ask === 'memory') for (let pass = 0; pass < 4; pass++) globalThis.gc?.()
     const { user, system } = process.cpuUsage()
@@ -41,4 +46,9 @@ export function serve(http: HttpServer, io: BenchServer): void {
   http.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () =>
     process.send!({ port: (http.address() as AddressInfo).port }),
   )
+}
+
+export function serve(http: HttpServer, io: BenchServer): void {
+  listen(io)
+  control(http)
 }
