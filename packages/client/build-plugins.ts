@@ -8,12 +8,20 @@ export interface Features {
   HAS_REVISION_3: boolean
   HAS_DEBUG: boolean
   HAS_UNREF: boolean
+  HAS_WEBTRANSPORT: boolean
 }
 
-/** Replaces src/features.ts, whose constants are all true; what depends on a false one is dropped as dead code. */
+/** Replaces src/features.ts, whose constants are all true, and the class that a build goes without; what depends on a false one is dropped as dead code. */
 export function features(values: Features): Plugin {
   const code = Object.entries(values).map(([name, value]) => `export const ${name} = ${value};`)
-  return { name: 'features', load: (id) => (/client\/src\/features\.ts$/.test(id) ? code.join('\n') : null) }
+  return {
+    name: 'features',
+    load(id) {
+      if (/client\/src\/features\.ts$/.test(id)) return code.join('\n')
+      // The name stays, so that what imports it still can.
+      return !values.HAS_WEBTRANSPORT && /transports\/webtransport\.ts$/.test(id) ? 'export const WebTransportTransport = undefined' : null
+    },
+  }
 }
 
 /** How many arguments are left of the calls that make an error: its code says enough, README and docs say the rest. */

@@ -17,9 +17,9 @@ export interface EngineClientOptions {
   addTrailingSlash?: boolean
   /** Sent with every request. */
   query?: { [key: string]: any }
-  /** Names in the order they are tried, or classes. Default polling, websocket. */
+  /** Names in the order they are tried, or classes. Default polling, websocket, webtransport (where the runtime has it). */
   transports?: readonly (string | TransportConstructor)[]
-  /** Move from polling to WebSocket. Default true. */
+  /** Move from polling to WebTransport or WebSocket, where both sides have it. Default true. */
   upgrade?: boolean
   /** Start with WebSocket when the last connection of this page or process used it. Default false. */
   rememberUpgrade?: boolean

@@ -3,7 +3,7 @@
 import type { EnginePacket } from '@tidewire/protocol'
 import { scope } from '../debug.ts'
 import { Emitter } from '../emitter.ts'
-import { HAS_DEBUG } from '../features.ts'
+import { HAS_DEBUG, HAS_WEBTRANSPORT } from '../features.ts'
 import type { EngineClientOptions } from '../options.ts'
 import { startTimer, stopTimer } from '../timers.ts'
 import type { Timer } from '../timers.ts'
@@ -12,6 +12,7 @@ import type { Transport, TransportClosed, TransportConstructor } from '../transp
 import { TransportError } from '../transports/transport-error.ts'
 import { isTooLarge, messageSize } from '../transports/message-size.ts'
 import { WebSocketTransport } from '../transports/websocket.ts'
+import { WebTransportTransport } from '../transports/webtransport.ts'
 import type { ServerUrl } from '../url.ts'
 import { GRACE_MS, isRevisionRefused, isUnaskedConnect, verdicts } from './negotiation.ts'
 import type { Revision } from './negotiation.ts'
@@ -27,7 +28,11 @@ export interface Attempt {
   status?: number
 }
 
-const BUILT_IN: { [name: string]: TransportConstructor } = { polling: Polling, websocket: WebSocketTransport }
+const BUILT_IN: { [name: string]: TransportConstructor } = { polling: Polling, websocket: WebSocketTransport, webtransport: WebTransportTransport }
+
+/** What polling is left for, the best first, and how long that may take before the next is tried in its place. */
+const UPGRADES = ['webtransport', 'websocket']
+const PATIENCE_MS = 1000
 export class EngineClient extends Emitter {
   /** compat: whether the last connection used WebSocket, for `rememberUpgrade`. */
   static priorWebsocketSuccess = false
@@ -68,7 +73,8 @@ export class EngineClient extends Emitter {
     this.#memoryKey = `tidewire:${url.id}`
     this.#transports = (options.transports ?? Object.keys(BUILT_IN))
       .map((one) => (typeof one === 'string' ? { name: one, create: BUILT_IN[one]! } : { name: one.prototype.name ?? one.name, create: one }))
-      .filter(({ create }) => create)
+      // Few runtimes have WebTransport.
+      .filter(({ create }) => create && (!HAS_WEBTRANSPORT || create !== WebTransportTransport || (globalThis as any).WebTransport))
     const remembered = this.#memory('getItem')
     const first = this.#transports.findIndex(({ name }) => name === remembered)
     this.#isRemembered = first > 0
@@ -370,13 +376,21 @@ export class EngineClient extends Emitter {
   // ---- upgrade
 
   #isProbing = false
+  #failedProbes = 0
 
   #startUpgrade(): void {
-    const wanted = this.#transports.find(({ name }) => name === 'websocket')
     if (this.readyState !== 'open' || this.#options.upgrade === false || this.transport.name !== 'polling') return
-    if (wanted === undefined || !this.#upgrades.includes('websocket')) return
-    this.#probe = this.#create(wanted)
-    this.#probe.open()
+    const wanted = UPGRADES.filter((name) => this.#upgrades.includes(name)).flatMap((name) => this.#transports.filter((one) => one.name === name))
+    const next = wanted[this.#failedProbes]
+    if (!next) return
+    const probe = this.#create(next)
+    this.#probe = probe
+    this.#isProbing = false
+    probe.open()
+    // A network that drops what it does not know says nothing of it.
+    if (HAS_WEBTRANSPORT && wanted[this.#failedProbes + 1]) {
+      startTimer(this.#options, () => probe === this.#probe && !this.#isUpgrading && this.#failProbe(new TransportError('timeout')), PATIENCE_MS)
+    }
   }
 
   #handleProbeAnswer({ type, data }: EnginePacket): void {
@@ -392,7 +406,7 @@ export class EngineClient extends Emitter {
       this.transport = probe
       probe.send([{ type: 'upgrade' }])
       this.#isUpgrading = false
-      this.#memory('setItem', 'websocket')
+      if (probe.name === 'websocket') this.#memory('setItem', 'websocket')
       if (HAS_DEBUG) debug!('upgraded to %s', probe.name)
       this.emitReserved('upgrade', probe)
       this.#closeWhenDrained()
@@ -406,6 +420,8 @@ export class EngineClient extends Emitter {
     const failure = new Error(error ? `probe error: Error: ${error.message}` : 'probe error', { cause: error })
     if (HAS_DEBUG) debug!('%s', failure.message)
     this.emitReserved('upgradeError', Object.assign(failure, { transport: probe.name }))
+    this.#failedProbes++
+    if (HAS_WEBTRANSPORT && !this.#isUpgrading) this.#startUpgrade()
   }
 
   // ---- close
