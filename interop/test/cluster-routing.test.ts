@@ -14,6 +14,7 @@ const MODES = { default: ['polling', 'websocket'], polling: ['polling'], websock
 const RUN_MS = 15_000
 const EMIT_EVERY_MS = 250
 const SAY_EVERY_MS = 1_500
+const BURST = 200
 
 interface Cell {
   readonly title: string
@@ -125,6 +126,36 @@ for (const cell of cells) {
       console.log(
         `${visitors.length} connections: connects ${visitors.length}, disconnects 0, errors 0, acked ${emitted} of ${emitted}, broadcasts ${broadcasts} seen by each`,
       )
+    }, 120_000)
+
+    it('[CLU-41, EIO-61] what is sent while clients upgrade over several nodes arrives once and in order', async () => {
+      const url = `http://127.0.0.1:${balancer.port}`
+      for (const [index, client] of clients.entries()) {
+        // OkHttp, under the Java clients, runs five requests to a host at once and lets others wait: the first connections would hold them up.
+        for (const name of ['c1', 'c2', 'c3']) client.disconnect(name)
+        const { family, label } = specs[index]!
+        const count = family === 'Java' ? 1 : 4
+        const names = Array.from({ length: count }, () => client.connect({ url, transports: MODES.default }))
+        await Promise.all(
+          names.map(async (name) => {
+            await client.next(name, 'connect', 20_000)
+            client.emit(name, 'tell me', BURST)
+            const answers = Array.from({ length: BURST }, (_, n) => client.emitWithAck(name, 'count', n))
+            const seen: number[] = []
+            while (seen.length < BURST) seen.push((await client.next(name, 'event', 20_000))[0] as number)
+            // python-socketio runs each handler in a thread of its own, in any order.
+            if (family === 'Python') seen.sort((a, b) => a - b)
+            expect({ label, seen }).toEqual({ label, seen: Array.from({ length: BURST }, (_, n) => n) })
+            // The server counts what it gets from this client: each event is the next one.
+            expect({ label, answers: await Promise.all(answers) }).toEqual({
+              label,
+              answers: Array.from({ length: BURST }, (_, n) => [n, n]),
+            })
+            expect({ label, unread: client.unread(name) }).toEqual({ label, unread: [] })
+            client.disconnect(name)
+          }),
+        )
+      }
     }, 120_000)
   })
 }

@@ -35,6 +35,8 @@ io.on('connection', (socket: Socket) => {
     io.emit('news', ...args)
     ack()
   })
+  let count = 0
+  socket.on('count', (n: number, ack: (n: number, count: number) => void) => ack(n, count++))
   socket.on('tell me', (count: number) => {
     for (let i = 0; i < count; i++) socket.emit('event', i)
   })

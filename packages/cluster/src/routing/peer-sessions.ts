@@ -1,7 +1,7 @@
 // What this node and one other one do for each other's sessions, for one life of their link. Messages in: dispatched by kind and number.
 // Messages out: written here, so that what waits to be sent to several WebSockets at once keeps its place among them.
 import { TidewireError } from '@tidewire/protocol'
-import type { EngineRevision } from '@tidewire/protocol'
+import type { EnginePacket, EngineRevision } from '@tidewire/protocol'
 import type {
   EngineRejection,
   EngineSession,
@@ -27,6 +27,7 @@ import {
   readPoll,
   readRefusal,
   writeOpen,
+  writePacket,
   writePoll,
   writeRefusal,
 } from './messages.ts'
@@ -104,6 +105,13 @@ export class PeerSessions {
     this.#flushPending()
     writer.start(kind).number(number)
     write(writer)
+    return this.#sendMessage()
+  }
+
+  /** perf: what clients send needs no closure. */
+  sendPacket(number: number, packet: EnginePacket): SendOutcome {
+    this.#flushPending()
+    writePacket(writer.start(KIND.packet).number(number), packet)
     return this.#sendMessage()
   }
 

@@ -12,7 +12,7 @@ import type {
   PortTimer,
   WebSocketEdge,
 } from 'tidewire'
-import { CLOSE_REASONS, KIND, writeFacts, writePacket } from './messages.ts'
+import { CLOSE_REASONS, KIND, writeFacts } from './messages.ts'
 import type { CloseFacts, EdgeCloseReason } from './messages.ts'
 import type { PeerSessions } from './peer-sessions.ts'
 
@@ -143,7 +143,7 @@ export class RelayedWebSocket implements Owner, PortTimer {
       // Over WebSocket the close frame says it (spec: EIO-74).
       if (packet.type === 'close') return
     } else if (packet.type === 'upgrade') this.#beginHeartbeat()
-    const result = this.#peer.send(KIND.packet, this.#number, (writer) => writePacket(writer, packet))
+    const result = this.#peer.sendPacket(this.#number, packet)
     if (result === 'failed') return this.#fail()
     if (result === 'sent' || this.#isPaused) return
     this.#isPaused = true
