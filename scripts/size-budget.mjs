@@ -13,7 +13,7 @@ const BUDGETS = {
 
 if (process.argv.includes('--build')) {
   const build = new URL('build.mjs', import.meta.url).pathname
-  if (spawnSync(process.execPath, [build, 'client'], { stdio: ['ignore', 'ignore', 'inherit'] }).status !== 0) process.exit(1)
+  if (spawnSync(process.execPath, [build, 'protocol', 'client'], { stdio: ['ignore', 'ignore', 'inherit'] }).status !== 0) process.exit(1)
 }
 
 let isAbove = false
