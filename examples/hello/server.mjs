@@ -12,3 +12,4 @@ io.on('connection', (socket) => {
   })
 })
 http.listen(3000)
+process.once('SIGTERM', () => io.drain({ timeout: 2_000 }).then(() => io.close()))

@@ -122,7 +122,32 @@ async function settle(clients: readonly Client[], what: string): Promise<void> {
   }
 }
 
+/** Opens a session and closes it: gives the node that made it, or undefined when none did. */
+async function ownerOfNew(url: string): Promise<string | undefined> {
+  const path = `${url}/socket.io/?EIO=4&transport=polling`
+  const opened = await fetch(path).then(
+    (response) => response.text(),
+    () => '',
+  )
+  const sid = /"sid":"([\w-]+)"/.exec(opened)?.[1]
+  if (sid !== undefined) await fetch(`${path}&sid=${sid}`, { method: 'POST', body: '1' })
+  return sid?.slice(0, 4)
+}
+
+async function untilNodes(count: number, url: string): Promise<void> {
+  const deadline = Date.now() + 20_000
+  const owners = new Set<string>()
+  while (owners.size < count) {
+    if (Date.now() > deadline) throw new Error(`new sessions go to ${owners.size} of ${count} nodes`)
+    const owner = await ownerOfNew(url)
+    if (owner !== undefined) owners.add(owner)
+    // One more request, or the same node would always get the first one of a pair.
+    await fetch(`${url}/socket.io/?EIO=9`).catch(() => {})
+  }
+}
+
 async function restartBoth(nodes: readonly [Node, Node], url: string): Promise<void> {
+  await untilNodes(2, url)
   const clients = [...VERSIONS, ...VERSIONS].map((version) => connect(version, url))
   await settle(clients, 'the clients connect')
   expect(await Promise.all(clients.map((client) => say(client, client.version)))).toEqual(clients.map(({ version }) => version))
@@ -132,6 +157,7 @@ async function restartBoth(nodes: readonly [Node, Node], url: string): Promise<v
     await settle(clients, `after the end of node ${index + 1}`)
     expect(await Promise.all(clients.map((client) => say(client, `after ${index}`)))).toEqual(clients.map(() => `after ${index}`))
     await node.start()
+    await untilNodes(2, url)
   }
 
   // Every session was on one of the two nodes, so each client moved; none more than once for a restart.
@@ -144,6 +170,29 @@ async function restartBoth(nodes: readonly [Node, Node], url: string): Promise<v
 }
 
 describe.skipIf(skip !== undefined)('docs/guides/deploying.md', () => {
+  it('[CLU-93] the workers of the guide serve clients of all generations on one port, and end with 0', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tidewire-workers-'))
+    cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+    writeFileSync(join(folder, 'server.mjs'), block('js workers'))
+    const port = await freePort()
+    const child = spawn(process.execPath, ['--conditions=tidewire-source', '--disable-warning=ExperimentalWarning', join(folder, 'server.mjs')], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, PORT: String(port) },
+    })
+    const exited = once(child, 'exit')
+    cleanups.push(() => child.kill('SIGKILL'))
+    await untilNodes(1, `http://127.0.0.1:${port}`)
+
+    const clients = [...VERSIONS, ...VERSIONS].map((version) => connect(version, `http://127.0.0.1:${port}`))
+    await settle(clients, 'the clients connect')
+    expect(await Promise.all(clients.map((client) => say(client, client.version)))).toEqual(clients.map(({ version }) => version))
+    expect(clients.map(({ disconnects, errors }) => [...disconnects, ...errors])).toEqual(clients.map(() => []))
+    for (const { socket } of clients) socket.disconnect()
+    child.kill('SIGTERM')
+    expect((await exited)[0]).toBe(0)
+  })
+
   it('[API-16, API-17] nginx: both nodes are restarted, and clients of all generations see announced reconnects alone', async () => {
     const nodes = await startNodes(0)
     const config = block('nginx').replace('3001', String(nodes[0].port)).replace('3002', String(nodes[1].port))

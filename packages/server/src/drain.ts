@@ -3,7 +3,7 @@
 import type { Engine } from './engine/engine.ts'
 
 export interface DrainOptions {
-  /** Milliseconds after which the sessions that are left are cut. Default 30000. */
+  /** Milliseconds after which the sessions that are left are cut. Default 20000. */
   timeout?: number
   /** Milliseconds over which the sessions are closed. Default 5000. */
   spread?: number
@@ -22,7 +22,7 @@ export interface DrainResult {
 
 const TICK_MS = 20
 
-export async function drainEngine(engine: Engine, { timeout = 30_000, spread = 5_000, notice = 0 }: DrainOptions): Promise<DrainResult> {
+export async function drainEngine(engine: Engine, { timeout = 20_000, spread = 5_000, notice = 0 }: DrainOptions): Promise<DrainResult> {
   if (notice > 0) await delay(notice)
   engine.refuseSessions()
   const start = performance.now()

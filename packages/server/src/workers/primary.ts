@@ -121,7 +121,7 @@ export class Primary implements Workers {
 
   async #close(): Promise<void> {
     for (const timer of this.#restarts) clearTimeout(timer)
-    const { notice = 0, timeout = 30_000 } = this.#options.drain ?? {}
+    const { notice = 0, timeout = 20_000 } = this.#options.drain ?? {}
     await Promise.all(
       [...this.#workers].map(async (worker) => {
         const ended = new Promise((resolve) => worker.once('exit', resolve))
