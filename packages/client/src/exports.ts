@@ -1,11 +1,12 @@
 // What both entries export: the names of the package this one replaces.
 export { io, io as connect, io as default } from './io.ts'
 export { Manager } from './manager.ts'
-export type { ConnectErrorDetails, ManagerReservedEvents } from './manager.ts'
+export type { ConnectErrorDetails, ManagerReservedEvents, TooLargeError } from './manager.ts'
 export { Socket } from './socket.ts'
 export type { DisconnectDescription, ExtendedError, SocketReservedEvents } from './socket.ts'
 export type { ManagerOptions, SocketOptions } from './options.ts'
 export { EngineClient } from './engine/engine-client.ts'
+export type { Attempt } from './engine/engine-client.ts'
 export { Polling, Polling as Fetch, Polling as NodeXHR, Polling as XHR } from './transports/polling.ts'
 export { WebSocketTransport, WebSocketTransport as NodeWebSocket, WebSocketTransport as WebSocket } from './transports/websocket.ts'
 export { WebTransportTransport, WebTransportTransport as WebTransport } from './transports/webtransport.ts'
