@@ -44,6 +44,7 @@ node.register(SERVICE.adapter, {
 await node.start()
 say({ ready: true })
 createInterface({ input: process.stdin }).on('line', (line) => {
-  if (line === 'close') void node.close().then(() => process.exit())
+  // With the input at its end nothing may keep the process alive.
+  if (line === 'close') void node.close()
   else say({ ...report, wrong: report.wrong.slice(0, 5) })
 })

@@ -1,10 +1,10 @@
 // The bus drivers on real daemons: the contract that all drivers keep, and whole nodes over each of them.
-import { startNats, startPostgres, startRedis } from '@tidewire/testkit/daemon'
+import { spawnGroup, startNats, startPostgres, startRedis, stopGroup } from '@tidewire/testkit/daemon'
 import type { Daemon, Postgres } from '@tidewire/testkit/daemon'
 import { Redis as IoRedis } from 'ioredis'
 import { Client, Pool } from 'pg'
 import { createClient } from 'redis'
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Bus } from '../../packages/cluster/src/bus.ts'
 import { createBus } from '../../packages/cluster/src/create-bus.ts'
 import { busContract } from '../../packages/cluster/test/bus-contract.ts'
@@ -101,4 +101,27 @@ busContract(
       return createBus(pool)
     }),
   { cannotPause: true, knowsNoSubscribers: true },
+)
+
+it.each(['redis', 'nats', 'postgres'] as const)(
+  '[CLU-25] a process that closes its node over %s ends by itself',
+  async (kind) => {
+    const url = kind === 'postgres' ? postgres.url : `${kind}://127.0.0.1:${daemons[kind].port}`
+    const program = new URL('../src/link-node.ts', import.meta.url).pathname
+    const child = spawnGroup(process.execPath, ['--conditions=tidewire-source', program, url, 'ends'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    try {
+      await new Promise((resolve) => child.stdout!.once('data', resolve))
+      const ended = new Promise((resolve, reject) => {
+        child.once('exit', resolve)
+        setTimeout(() => reject(new Error('it still runs after 5 s')), 5_000).unref()
+      })
+      child.stdin!.end('close\n')
+
+      expect(await ended).toBe(0)
+    } finally {
+      await stopGroup(child, 'SIGKILL')
+    }
+  },
 )

@@ -338,7 +338,11 @@ class Node implements ClusterNode, LinksHost, MembershipHost {
   }
 
   handleError(error: TidewireError): void {
-    this.#guard(() => this.#options.onError(error))
+    try {
+      this.#options.onError(error)
+    } catch {
+      process.emitWarning(error)
+    }
   }
 
   #hello(kind: clusterCodec.HelloKind, incarnation: Incarnation, boot: string): Uint8Array {
@@ -356,14 +360,16 @@ class Node implements ClusterNode, LinksHost, MembershipHost {
     return `${this.#options.prefix}.n.${incarnation}`
   }
 
-  /** A defect in a service must not break the link: the other services, and what follows, still get theirs. */
+  /** A defect in a service must not break the link, nor end the process: what follows still gets its turn. */
   #guard(call: () => void): void {
     try {
       call()
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error
-      })
+    } catch (cause) {
+      this.handleError(
+        new TidewireError('TW_ERR_CLUSTER_SERVICE', `a service of the cluster failed: ${String(cause)}`, {
+          cause,
+        }),
+      )
     }
   }
 

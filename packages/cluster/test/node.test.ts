@@ -76,7 +76,41 @@ it('a member that closes has left, and is gone', async () => {
 })
 
 it('nodes tell each other the release of package.json', () => {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
 
   expect(RELEASE).toBe(version)
+})
+
+it('[CLU-26] a service that throws ends neither link nor process', async () => {
+  const hub = new InProcessHub()
+  const errors: string[] = []
+  const from = createNode(hub, 'aaaa')
+  const node = createClusterNode(hub.createBus(), {
+    incarnation: 'bbbb',
+    onError: ({ code }) => errors.push(code),
+  })
+  nodes.push(node)
+  const received: string[] = []
+  const done = new Promise<void>((resolve) => {
+    node.register(SERVICE.adapter, {
+      handleMessage(_from, bytes) {
+        received.push(Buffer.from(bytes).toString())
+        if (received.length === 3) resolve()
+        throw new Error('a defect')
+      },
+      handleLinkUp() {},
+      handleLinkDown() {},
+      handleMemberState() {},
+      handleDrain() {},
+    })
+  })
+  await Promise.all([from.node.start(), node.start()])
+
+  for (const message of ['one', 'two', 'three']) from.node.send('bbbb', SERVICE.adapter, Buffer.from(message))
+  await done
+
+  expect(received).toEqual(['one', 'two', 'three'])
+  expect(errors.slice(0, 2)).toEqual(['TW_ERR_CLUSTER_SERVICE', 'TW_ERR_CLUSTER_SERVICE'])
 })

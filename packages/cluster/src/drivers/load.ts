@@ -45,6 +45,7 @@ export function isLoopback(host: string | undefined): boolean {
   return host !== undefined && /^(localhost|127(\.\d+){3}|\[?::1\]?)$/.test(host)
 }
 
+/** undefined for several hosts, or none that can be read: then nobody vouches for them. */
 export function hostOf(url: string): string | undefined {
   try {
     return new URL(url).hostname

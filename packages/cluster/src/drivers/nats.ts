@@ -69,16 +69,8 @@ class NatsBus implements Bus {
     if (this.#state !== 'new') return
     if (typeof this.#target === 'string') {
       const { connect } = await loadClient<NatsModule>('nats', '@nats-io/transport-node')
-      const { username, password, host } = new URL(this.#target)
-      const credentials =
-        username === ''
-          ? {}
-          : password === ''
-            ? { token: decodeURIComponent(username) }
-            : { user: decodeURIComponent(username), pass: decodeURIComponent(password) }
       const options = {
-        servers: host,
-        ...credentials,
+        ...addressOf(this.#target),
         maxReconnectAttempts: -1,
         reconnectTimeWait: 250,
         reconnectJitter: 100,
@@ -189,4 +181,13 @@ class NatsBus implements Bus {
     this.#state = state
     this.#listener?.(state, cause)
   }
+}
+
+/** "nats://user:password@one:4222,two:4222" or "nats://token@one". */
+function addressOf(url: string): object {
+  const [, credentials, servers = ''] = /^nats:\/\/(?:([^@/]*)@)?([^/]*)/.exec(url) ?? []
+  const list = servers.split(',')
+  if (credentials === undefined) return { servers: list }
+  const [user = '', pass] = credentials.split(':').map(decodeURIComponent)
+  return pass === undefined ? { servers: list, token: user } : { servers: list, user, pass }
 }
