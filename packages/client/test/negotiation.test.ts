@@ -56,7 +56,7 @@ describe('negotiation', () => {
     for (const transports of TRANSPORTS) {
       const http = createServer()
       // The listeners are replaced below, so every request has to go through them.
-      createIo('tidewire', http, { directHttp: false })
+      createIo('tidewire', http)
       for (const event of ['request', 'upgrade'] as const) {
         const [serveIt] = http.listeners(event)
         http.removeAllListeners(event)

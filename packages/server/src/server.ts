@@ -38,6 +38,7 @@ import type {
 import { serveClientFile } from './http/client-bundle.ts'
 import { serveHealth } from './http/health.ts'
 import type { Readiness } from './http/health.ts'
+import { markOwn } from './http/attach.ts'
 import type { HttpServerLike } from './http/attach.ts'
 import { IdSource, processIds } from './ids.ts'
 import { Namespace } from './namespace/namespace.ts'
@@ -238,10 +239,13 @@ export class Server<
     const others = server.listeners('request').slice()
     server.removeAllListeners('request')
     const path = `${this.#path}/`
-    server.on('request', (req: IncomingMessage, res: ServerResponse) => {
-      if (req.url?.startsWith(path) === true && req.url.charCodeAt(path.length) !== 0x3f && serveClientFile(req, res, path, CLIENT_FOLDERS)) return
-      for (const other of others) Reflect.apply(other, server, [req, res])
-    })
+    server.on(
+      'request',
+      markOwn((req: IncomingMessage, res: ServerResponse) => {
+        if (req.url?.startsWith(path) === true && req.url.charCodeAt(path.length) !== 0x3f && serveClientFile(req, res, path, CLIENT_FOLDERS)) return
+        for (const other of others) Reflect.apply(other, server, [req, res])
+      }),
+    )
   }
 
   #serveHealth(server: HttpLike): void {
@@ -250,10 +254,13 @@ export class Server<
     const path = health === true ? `${this.#path}/health` : health
     const others = server.listeners('request').slice()
     server.removeAllListeners('request')
-    server.on('request', (req: IncomingMessage, res: ServerResponse) => {
-      if (serveHealth(req, res, path, this.readiness, this.engine.clientsCount)) return
-      for (const other of others) Reflect.apply(other, server, [req, res])
-    })
+    server.on(
+      'request',
+      markOwn((req: IncomingMessage, res: ServerResponse) => {
+        if (serveHealth(req, res, path, this.readiness, this.engine.clientsCount)) return
+        for (const other of others) Reflect.apply(other, server, [req, res])
+      }),
+    )
   }
 
   /** compat: serves the sessions of an engine made by the application. */

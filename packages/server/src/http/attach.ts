@@ -8,6 +8,21 @@ export interface HttpServerLike {
   on(event: string, listener: (...args: any[]) => void): unknown
 }
 
+/** Listeners for requests that do nothing with those of the engine but hand them to it. */
+const own = new WeakSet<object>()
+
+/** Marks such a listener. */
+export function markOwn<Listener extends object>(listener: Listener): Listener {
+  own.add(listener)
+  return listener
+}
+
+/** True while nobody but us would see a request of the engine. */
+export function hasOnlyOwnListener(server: HttpServerLike): boolean {
+  const listeners = server.listeners('request')
+  return listeners.length === 1 && own.has(listeners[0]!)
+}
+
 export interface EngineEntry {
   handleRequest(req: IncomingMessage, res: ServerResponse): void
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
@@ -33,10 +48,13 @@ export function attach(server: HttpServerLike, engine: EngineEntry, { path, dest
   const others = server.listeners('request').slice()
   server.removeAllListeners('request')
   server.on('close', () => engine.close())
-  server.on('request', (req: IncomingMessage, res: ServerResponse) => {
-    if (isUnder(req.url, path)) engine.handleRequest(req, res)
-    else for (const other of others) Reflect.apply(other, server, [req, res])
-  })
+  server.on(
+    'request',
+    markOwn((req: IncomingMessage, res: ServerResponse) => {
+      if (isUnder(req.url, path)) engine.handleRequest(req, res)
+      else for (const other of others) Reflect.apply(other, server, [req, res])
+    }),
+  )
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (isUnder(req.url, path)) engine.handleUpgrade(req, socket, head)
     else if (destroyUpgrade) {

@@ -4,6 +4,7 @@ import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import { Server } from 'node:http'
 import { Socket } from 'node:net'
+import { hasOnlyOwnListener } from './attach.ts'
 import { DirectConnection } from './direct-connection.ts'
 import type { DirectHost } from './direct-connection.ts'
 import type { RequestHead } from './request-head.ts'
@@ -80,8 +81,8 @@ class Front implements DirectHost {
     const { url } = head
     const path = this.#path
     if (!url.startsWith(path) || (url.length > path.length && url.charCodeAt(path.length) !== 0x3f)) return false
-    // Another listener for requests has come: it sees what it would have seen.
-    return this.#server.listenerCount('request') === 1 && !requestStart.hasSubscribers && this.#engine.mayServeDirectly(head)
+    // Another listener for requests sees what it would have seen.
+    return hasOnlyOwnListener(this.#server) && !requestStart.hasSubscribers && this.#engine.mayServeDirectly(head)
   }
 
   serve(connection: DirectConnection, head: RequestHead, body: Buffer): void {

@@ -2,8 +2,8 @@
 // is cut; and everything else on the server works as before (docs/decisions/0006).
 import fc from 'fast-check'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { IncomingMessage, Server as HttpServer } from 'node:http'
+import { createServer, IncomingMessage } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
 import { connect } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -22,18 +22,19 @@ const sockets: Socket[] = []
 
 async function start(directHttp: boolean): Promise<Started> {
   const seen: string[] = []
-  const http = createServer((req, res) => {
+  /** Made for every request that node:http reads. */
+  class Seen extends IncomingMessage {
+    constructor(socket: Socket) {
+      super(socket)
+      seen.push('a request')
+    }
+  }
+  const http = createServer({ IncomingMessage: Seen }, (req, res) => {
     let bytes = 0
     req.on('data', (chunk: Buffer) => (bytes += chunk.length))
     req.on('end', () => res.end(`app ${req.method} ${req.url} ${bytes}`))
   })
   const io = new Server(http, { directHttp })
-  const request = http.listeners('request')[0] as (...args: unknown[]) => void
-  http.removeAllListeners('request')
-  http.on('request', (req: IncomingMessage, res) => {
-    seen.push(`${req.method} ${req.url?.split('?')[0]}`)
-    request.call(http, req, res)
-  })
   http.listen(0, '127.0.0.1')
   await once(http, 'listening')
   const started = { io, http, port: (http.address() as AddressInfo).port, seen }
@@ -225,6 +226,17 @@ describe('on a shared server', () => {
     await ask(socket, 'handshake')
     expect(heard).toEqual(['GET'])
 
+    // Or instead of ours, which it then calls.
+    const wrapped = await start(true)
+    const [inner] = wrapped.http.listeners('request') as ((req: IncomingMessage, res: unknown) => void)[]
+    wrapped.http.removeAllListeners('request')
+    wrapped.http.on('request', (req: IncomingMessage, res) => {
+      heard.push('wrapped')
+      inner!.call(wrapped.http, req, res)
+    })
+    await ask(dial(wrapped.port), 'handshake')
+    expect(heard).toEqual(['GET', 'wrapped'])
+
     const other = await start(true)
     const kept = dial(other.port)
     await ask(kept, 'handshake')
@@ -262,7 +274,7 @@ describe('on a shared server', () => {
     const socket = dial(port)
     const text = REQUESTS['POST to an unknown sid']!
     socket.write(text.slice(0, -1))
-    await expect.poll(() => seen, { timeout: 10_000 }).toEqual(['POST /socket.io/'])
+    await expect.poll(() => seen, { timeout: 10_000 }).toEqual(['a request'])
     const answers = read(socket, 1)
     socket.write(text.slice(-1))
     expect((await answers)[0]!.status).toContain('400')
