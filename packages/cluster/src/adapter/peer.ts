@@ -108,7 +108,7 @@ export class Peer {
       if (first instanceof Uint8Array) {
         taken++
         this.#queueBytes -= first.length
-        this.#send(first)
+        this.#sendLate(first)
         continue
       }
       const next = first.next()
@@ -116,6 +116,15 @@ export class Peer {
       else this.#send(next.value)
     }
     this.#queue.splice(0, taken)
+  }
+
+  /** Whoever has posted it is not there any more to be told that it is too large for the link. */
+  #sendLate(message: Uint8Array): void {
+    try {
+      this.#send(message)
+    } catch {
+      this.lost++
+    }
   }
 
   #send(message: Uint8Array): boolean {
