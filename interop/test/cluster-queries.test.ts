@@ -29,25 +29,31 @@ async function connected(url: string): Promise<any> {
   return socket
 }
 
-async function start(): Promise<{ io: Server; node: ClusterNodeProcess; far: any; near: any }> {
-  const bus = `redis://127.0.0.1:${redis.port}`
+const busUrl = (): string => `redis://127.0.0.1:${redis.port}`
+
+async function serve(): Promise<{ io: Server; url: string }> {
   const http = createServer()
-  const io = new Server(http, { cluster: bus })
+  const io = new Server(http, { cluster: busUrl() })
   await once(http.listen(0, '127.0.0.1'), 'listening')
   cleanups.push(async () => {
     const closed = io.close()
     http.closeAllConnections()
     await closed
   })
-  const node = await ClusterNodeProcess.start(bus)
+  await io.cluster!.ready()
+  return { io, url: `http://127.0.0.1:${(http.address() as AddressInfo).port}` }
+}
+
+async function start(): Promise<{ io: Server; node: ClusterNodeProcess; far: any; near: any }> {
+  const { io, url } = await serve()
+  const node = await ClusterNodeProcess.start(busUrl())
   cleanups.push(async () => {
     if (node.child.exitCode !== null || node.child.signalCode !== null) return
     const exited = once(node.child, 'exit')
     node.signal('SIGKILL')
     await exited
   })
-  await io.cluster!.ready()
-  const near = await connected(`http://127.0.0.1:${(http.address() as AddressInfo).port}`)
+  const near = await connected(url)
   const far = await connected(node.url)
   const deadline = Date.now() + 10_000
   while ((await io.fetchSockets()).length < 2) if (Date.now() > deadline) throw new Error('the nodes do not find each other')
@@ -98,6 +104,29 @@ describe.skipIf(skip !== undefined)('cluster queries', () => {
     const deadline = Date.now() + 10_000
     while (news.length < 100 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
     expect(news).toEqual(Array.from({ length: 100 }, (_, n) => n))
+  })
+
+  it('[CLU-84] 2,000 joins, each followed at once by a broadcast from another node: all arrive, awaited in a known room and not awaited in a new one', async () => {
+    const [first, second, third] = [await serve(), await serve(), await serve()]
+    const client = await connected(second.url)
+    const other = await connected(third.url)
+    const socket = second.io.sockets.sockets.get(client.id)!
+    const elsewhere = third.io.sockets.sockets.get(other.id)!
+    await elsewhere.join(Array.from({ length: 1_000 }, (_, n) => `known ${n}`))
+    const got: number[] = []
+    client.on('n', (n: number) => got.push(n))
+    const fence = once(client, 'fence')
+
+    for (let n = 0; n < 2_000; n++) {
+      const room = n % 2 === 0 ? `known ${n / 2}` : `new ${n}`
+      const joined = socket.join(room)
+      if (n % 2 === 0) await joined
+      first.io.to(room).emit('n', n)
+    }
+    first.io.emit('fence')
+    await fence
+
+    expect(got).toEqual(Array.from({ length: 2_000 }, (_, n) => n))
   })
 
   it('[CLU-87, CLU-88] a killed node is known to be dead, and not waited for', async () => {
