@@ -88,12 +88,22 @@ export class ClusterNodeProcess {
   }
 }
 
+export interface NginxVariant {
+  readonly random?: boolean
+  readonly keepalive?: boolean
+}
+
 /** As in the first report of this case: round robin, `ip_hash` commented out, the Upgrade headers set. */
-export function roundRobin(ports: readonly number[]): (port: number) => string {
+export function roundRobin(
+  ports: readonly number[],
+  { random, keepalive }: NginxVariant = {},
+): (port: number) => string {
   return (port) => `
+    map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
     upstream nodes {
-      # ip_hash;
+      ${random === true ? 'random;' : '# ip_hash;'}
       ${ports.map((one) => `server 127.0.0.1:${one};`).join(' ')}
+      ${keepalive === true ? 'keepalive 16;' : ''}
     }
     server {
       listen 127.0.0.1:${port};
@@ -101,7 +111,7 @@ export function roundRobin(ports: readonly number[]): (port: number) => string {
         proxy_pass http://nodes;
         proxy_http_version 1.1;
         proxy_set_header Upgrade $http_upgrade;
-        proxy_set_header Connection "upgrade";
+        proxy_set_header Connection ${keepalive === true ? '$connection_upgrade' : '"upgrade"'};
         proxy_set_header Host $host;
       }
     }`
