@@ -8,7 +8,7 @@ export interface HttpServerLike {
   on(event: string, listener: (...args: any[]) => void): unknown
 }
 
-/** Listeners for requests that do nothing with those of the engine but hand them to it. */
+/** Listeners for requests and upgrades that do nothing with those of the engine but hand them to it. */
 const own = new WeakSet<object>()
 
 /** Marks such a listener. */
@@ -18,9 +18,9 @@ export function markOwn<Listener extends object>(listener: Listener): Listener {
 }
 
 /** True while nobody but us would see a request of the engine. */
-export function hasOnlyOwnListener(server: HttpServerLike): boolean {
-  const listeners = server.listeners('request')
-  return listeners.length === 1 && own.has(listeners[0]!)
+export function hasOnlyOwnListeners(server: HttpServerLike, event: 'request' | 'upgrade'): boolean {
+  const listeners = server.listeners(event)
+  return listeners.length > 0 && listeners.every((listener) => own.has(listener))
 }
 
 export interface EngineEntry {
@@ -55,7 +55,7 @@ export function attach(server: HttpServerLike, engine: EngineEntry, { path, dest
       else for (const other of others) Reflect.apply(other, server, [req, res])
     }),
   )
-  server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+  const handleUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (isUnder(req.url, path)) engine.handleUpgrade(req, socket, head)
     else if (destroyUpgrade) {
       // Another listener may still take it: only a connection on which nobody has written is closed.
@@ -68,5 +68,6 @@ export function attach(server: HttpServerLike, engine: EngineEntry, { path, dest
       timer.unref()
       socket.once('close', () => clearTimeout(timer))
     }
-  })
+  }
+  server.on('upgrade', markOwn(handleUpgrade))
 }

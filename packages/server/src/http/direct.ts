@@ -4,7 +4,7 @@ import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import { Server } from 'node:http'
 import { Socket } from 'node:net'
-import { hasOnlyOwnListener } from './attach.ts'
+import { hasOnlyOwnListeners } from './attach.ts'
 import { DirectConnection } from './direct-connection.ts'
 import type { DirectHost } from './direct-connection.ts'
 import type { RequestHead } from './request-head.ts'
@@ -82,7 +82,7 @@ class Front implements DirectHost {
     const path = this.#path
     if (!url.startsWith(path) || (url.length > path.length && url.charCodeAt(path.length) !== 0x3f)) return false
     // Another listener for requests sees what it would have seen.
-    return hasOnlyOwnListener(this.#server) && !requestStart.hasSubscribers && this.#engine.mayServeDirectly(head)
+    return hasOnlyOwnListeners(this.#server, head.isUpgrade ? 'upgrade' : 'request') && !requestStart.hasSubscribers && this.#engine.mayServeDirectly(head)
   }
 
   serve(connection: DirectConnection, head: RequestHead, body: Buffer): void {

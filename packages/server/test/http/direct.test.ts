@@ -237,6 +237,11 @@ describe('on a shared server', () => {
     await ask(dial(wrapped.port), 'handshake')
     expect(heard).toEqual(['GET', 'wrapped'])
 
+    const upgrading = await start(true)
+    upgrading.http.on('upgrade', () => heard.push('upgrade'))
+    await ask(dial(upgrading.port), 'upgrade without a key')
+    expect(heard).toEqual(['GET', 'wrapped', 'upgrade'])
+
     const other = await start(true)
     const kept = dial(other.port)
     await ask(kept, 'handshake')
