@@ -7,11 +7,15 @@ import { startRedis } from '@tidewire/testkit/daemon'
 import type { Daemon } from '@tidewire/testkit/daemon'
 import { provisionOrSkip } from '@tidewire/testkit/provision'
 import { PollingClient, WireSocket, send } from '../../packages/server/test/start.ts'
+import { ClientProcess } from '../src/client-process.ts'
+import { javaClients, javascriptClients } from '../src/client-specs.ts'
 import { ClusterNodeProcess, roundRobin } from '../src/cluster-nodes.ts'
 
 const nginxNeeded = await provisionOrSkip('nginx')
 const redisNeeded = await provisionOrSkip('redis')
 const unavailable = nginxNeeded.skip ?? redisNeeded.skip
+const java = await provisionOrSkip('java')
+const reconnecting = [...javascriptClients, ...(java.skip === undefined ? javaClients.slice(1) : [])]
 
 /** Beyond the 10 s after which a silent node is dead. */
 const DEATH_MS = 20_000
@@ -190,6 +194,47 @@ describe.skipIf(unavailable !== undefined)('nodes that fail', () => {
     ])
     expect(nodes[1]!.count('leave')).toBe(1)
   }, 60_000)
+
+  it('[CLU-47] real clients notice a killed node by themselves, reconnect once to those that live, and are served', async () => {
+    await startNodes('node-kill', 3)
+    nginx = await startNginx(roundRobin(nodes.map(({ port }) => port)))
+    const url = `http://127.0.0.1:${nginx.port}`
+    const clients: ClientProcess[] = []
+    try {
+      const visitors: { label: string; client: ClientProcess; name: string }[] = []
+      for (const spec of reconnecting) {
+        const [command, ...args] = await spec.command()
+        const client = await ClientProcess.start(command, args)
+        clients.push(client)
+        for (const transports of [['polling', 'websocket'], ['polling']]) {
+          const name = client.connect({ url, transports })
+          visitors.push({ label: `${spec.label} ${transports[0]!}${transports[1] ?? ''}`, client, name })
+          await client.next(name, 'connect', 20_000)
+          expect(await client.emitWithAck(name, 'echo', 'before')).toEqual(['before'])
+        }
+      }
+      nodes[1]!.signal('SIGKILL')
+      await once(nodes[1]!.child, 'exit')
+      await Promise.all(
+        [nodes[0]!, nodes[2]!].map((node) =>
+          node.until('the death is noticed', ({ event }) => event === 'leave', DEATH_MS),
+        ),
+      )
+      for (const { label, client, name } of visitors) {
+        const answer = await client
+          .emitWithAck(name, 'echo', 'after')
+          .catch(() => client.emitWithAck(name, 'echo', 'after'))
+        const disconnects = client.unread(name).filter((event) => event === 'disconnect').length
+        expect({ label, answer, isCalm: disconnects <= 1 }).toEqual({
+          label,
+          answer: ['after'],
+          isCalm: true,
+        })
+      }
+    } finally {
+      await Promise.all(clients.map((client) => client.stop()))
+    }
+  }, 120_000)
 
   it('[CLU-48] a paused owner is fenced when it comes back: nothing stale is delivered, its own clients stay', async () => {
     await startNodes('owner-pause')
