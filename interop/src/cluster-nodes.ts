@@ -34,8 +34,13 @@ export class ClusterNodeProcess {
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text))
   }
 
+  /** Not ready yet: `until` it is, or says what is wrong. */
+  static async spawn(bus: string | object, options: object = {}): Promise<ClusterNodeProcess> {
+    return new ClusterNodeProcess(await freePort(), bus, options)
+  }
+
   static async start(bus: string | object, options: object = {}): Promise<ClusterNodeProcess> {
-    const node = new ClusterNodeProcess(await freePort(), bus, options)
+    const node = await ClusterNodeProcess.spawn(bus, options)
     const { incarnation } = await node.until('it is ready', ({ event }) => event === 'ready')
     node.incarnation = incarnation as string
     return node

@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { afterEach, beforeAll, afterAll, describe, expect, it } from 'vitest'
 import { startNginx } from '@tidewire/testkit/balancer'
-import { startRedis } from '@tidewire/testkit/daemon'
+import { freePort, startRedis } from '@tidewire/testkit/daemon'
 import type { Daemon } from '@tidewire/testkit/daemon'
 import { provisionOrSkip } from '@tidewire/testkit/provision'
 import { PollingClient, WireSocket, send } from '../../packages/server/test/start.ts'
@@ -163,6 +163,22 @@ describe.skipIf(unavailable !== undefined)('nodes that fail', () => {
     },
     90_000,
   )
+
+  it('[CLU-52] a node that starts before its broker joins when it is there, and serves what has waited', async () => {
+    const port = await freePort()
+    const node = await ClusterNodeProcess.spawn(`redis://127.0.0.1:${port}`)
+    nodes = [node]
+    await node.until('it cannot join', ({ event }) => event === 'error')
+    const early = new PollingClient(node.port).connect()
+    const late = await startRedis({ port })
+    try {
+      expect((await early).open.status).toBe(200)
+      expect((await new PollingClient(node.port).connect()).open.status).toBe(200)
+    } finally {
+      await Promise.all(nodes.map((node) => node.stop()))
+      await late.stop()
+    }
+  }, 60_000)
 
   it('[CLU-47] a killed owner: its sessions on other nodes end with a reason, later requests are told why, one event says it', async () => {
     await startNodes('owner-kill')

@@ -144,6 +144,7 @@ export class Cluster extends EventEmitter implements RemoteSessions {
   }
 
   async #join(tries: number): Promise<void> {
+    let abandoned: JoinedCluster | undefined
     try {
       const { prepareCluster } = await load()
       const { joined, start } = await prepareCluster(this.#settings, {
@@ -155,7 +156,7 @@ export class Cluster extends EventEmitter implements RemoteSessions {
       })
       if (this.#isClosed) return
       for (const engine of this.#engines) joined.addEngine(engine)
-      this.#joined = joined
+      this.#joined = abandoned = joined
       this.#owner.useAdapter(joined.adapter)
       await start()
       joined.routing.whenReady(() => this.#release())
@@ -163,6 +164,8 @@ export class Cluster extends EventEmitter implements RemoteSessions {
       if (this.#isClosed) return
       this.#lastError = error
       this.#joined = undefined
+      // Its bus must not go on trying beside the next one's.
+      void abandoned?.leave(0).catch(() => {})
       this.#tell('error', error)
       // What a user must change first is not tried again.
       const isFinal = error instanceof TidewireError && !error.retryable
