@@ -5,8 +5,18 @@ import base from '../../tsdown.base.ts'
 // CommonJS callers expect the module itself to be callable: require("tidewire")(httpServer).
 const CALLABLE = 'module.exports = Object.assign((server, options) => new exports.Server(server, options), exports);'
 
+// Together, so that they share their classes: an adapter made from one is an instance of the other's.
+const entry = ['src/index.ts', 'src/adapter.ts']
+
 export default defineConfig([
-  { ...(base as UserConfig), format: ['esm'], clean: true },
-  { ...(base as UserConfig), format: ['cjs'], clean: false, shims: true, outputOptions: { footer: CALLABLE } },
+  { ...(base as UserConfig), entry, format: ['esm'], clean: true },
+  {
+    ...(base as UserConfig),
+    entry,
+    format: ['cjs'],
+    clean: false,
+    shims: true,
+    outputOptions: { footer: (chunk) => (chunk.isEntry && chunk.name === 'index' ? CALLABLE : '') },
+  },
   { ...(base as UserConfig), entry: ['src/workers.ts'], clean: false },
 ])

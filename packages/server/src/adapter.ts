@@ -1,0 +1,10 @@
+// `tidewire/adapter`: the names of the package that third-party adapters are written against; an alias of `socket.io-adapter` leads here.
+export { Adapter } from './adapter/adapter.ts'
+export type { BroadcastFlags, BroadcastOptions, Room, SocketId } from './adapter/adapter.ts'
+export { MessageType } from './adapter/cluster-messages.ts'
+export type { ClusterMessage, ClusterResponse, Offset, ServerId } from './adapter/cluster-messages.ts'
+export { ClusterAdapter } from './adapter/published-cluster-adapter.ts'
+export { ClusterAdapterWithHeartbeat } from './adapter/published-heartbeat-adapter.ts'
+export type { ClusterAdapterOptions } from './adapter/published-heartbeat-adapter.ts'
+export { SessionAwareAdapter } from './recovery/session-aware-adapter.ts'
+export type { PersistedSession as SessionToPersist, RestoredSession as Session } from './recovery/session-aware-adapter.ts'
