@@ -32,6 +32,7 @@ export class LinkInbox {
   #pieces: Uint8Array[] = []
   #piecesBytes = 0
   #ackDue: AckDue = 'none'
+  #hasMissed = false
 
   constructor(host: InboxHost) {
     this.#host = host
@@ -45,9 +46,9 @@ export class LinkInbox {
     return this.#ackDue
   }
 
-  /** A frame after `handled` is missing and later ones are there. */
+  /** A frame after `handled` is missing: later ones are there, or what was on its way is known to be lost. */
   get isGap(): boolean {
-    return this.#held.size > 0
+    return this.#held.size > 0 || this.#hasMissed
   }
 
   get credit(): number {
@@ -58,6 +59,13 @@ export class LinkInbox {
   acknowledged(): void {
     this.#ackDue = 'none'
     this.#bytesSinceAck = 0
+    this.#hasMissed = false
+  }
+
+  /** Nothing came in for a while, whatever was sent: what is not acknowledged is to be sent again without waiting. */
+  requestResend(): void {
+    this.#hasMissed = true
+    this.#ackDue = 'now'
   }
 
   /** The sender asks, or sends what is known: it has missed an acknowledgement. */

@@ -147,7 +147,7 @@ export class Link {
     else if (this.#state === 'asking') this.#publish('probe', this.#probe)
     else {
       this.#outbox.rewind()
-      this.#inbox.requestAck()
+      this.#inbox.requestResend()
       this.flush()
     }
   }
@@ -229,7 +229,7 @@ export class Link {
     if (this.#state !== 'asking' || probe !== this.#probe) return
     this.#state = 'up'
     this.#outbox.rewind()
-    this.#inbox.requestAck()
+    this.#inbox.requestResend()
     this.#host.scheduleFlush(this)
   }
 

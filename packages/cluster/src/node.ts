@@ -330,6 +330,8 @@ class Node implements ClusterNode, LinksHost, MembershipHost {
   handleMemberState(member: Member): void {
     if (!this.members.has(member.incarnation)) return
     this.members.set(member.incarnation, member)
+    // Between two lives of its link services do not know it.
+    if (!this.#links.areUp([member.incarnation])) return
     for (const service of this.#services.values()) this.#guard(() => service.handleMemberState(member))
   }
 
