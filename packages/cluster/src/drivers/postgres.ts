@@ -77,8 +77,10 @@ class PostgresBus implements Bus {
 
   constructor(target: string | PgPoolLike) {
     this.#target = target
-    const host = typeof target === 'string' ? hostOf(target) : (target.options as { host?: string }).host
-    this.isShared = !isLoopback(host)
+    const { connectionString, host } = (
+      typeof target === 'string' ? { connectionString: target } : target.options
+    ) as { connectionString?: string; host?: string }
+    this.isShared = !isLoopback(connectionString === undefined ? host : hostOf(connectionString))
   }
 
   async connect(): Promise<void> {

@@ -1,6 +1,7 @@
 // The bus over Redis pub/sub (and what speaks like it: Valkey, KeyDB, Dragonfly). Publishes on the user's client, or on one of its own, and
 // subscribes on a connection of its own, because Redis wants one for that. Works with the packages "redis" and "ioredis" and takes a URL
 // or a client of either. Messages that Redis has not taken yet are bounded in bytes; above that, and while it is away, they are dropped.
+import { TidewireError } from '@tidewire/protocol'
 import type { Bus, BusCapabilities, BusHandler, BusState, BusSubscription } from '../bus.ts'
 import {
   CONNECT_TIMEOUT_MS,
@@ -141,7 +142,19 @@ class RedisBus implements Bus, EngineHost {
     if (handlers !== undefined) handlers.add(handler)
     else {
       this.#handlers.set(subject, new Set([handler]))
-      await this.#engine!.subscribe(subject)
+      try {
+        await this.#engine!.subscribe(subject)
+      } catch (cause) {
+        this.#handlers.delete(subject)
+        throw new TidewireError(
+          'TW_ERR_BUS_DOWN',
+          `Redis went away while "${subject}" was subscribed: try again`,
+          {
+            cause,
+            retryable: true,
+          },
+        )
+      }
     }
     return {
       unsubscribe: async () => {
