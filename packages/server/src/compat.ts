@@ -7,6 +7,7 @@ import type { Connection, WriteFlags } from './connection.ts'
 import type { EngineSession } from './engine/contract.ts'
 import type { Engine } from './engine/engine.ts'
 import type { Namespace } from './namespace/namespace.ts'
+import type { NamespaceMatcher, ParentNamespace } from './namespace/parent-namespace.ts'
 import type { Server } from './server.ts'
 import type { Socket } from './socket/socket.ts'
 
@@ -24,6 +25,10 @@ export interface ServerViews {
   readonly _connectTimeout: number
   readonly _serveClient: boolean
   readonly _parser: unknown
+  /** The families given by `of(RegExp)` and `of(function)`; one that is deleted makes no more children. */
+  readonly parentNsps: Map<NamespaceMatcher, ParentNamespace<any, any, any, any>>
+  /** Those given by a RegExp; a copy. */
+  readonly parentNamespacesFromRegExp: Map<RegExp, ParentNamespace<any, any, any, any>>
   /** uWebSockets.js is not supported. @throws TidewireError TW_ERR_UNSUPPORTED */
   attachApp(app: unknown, options?: object): never
   /** Serves a session of an engine that the application has made. */
@@ -71,6 +76,13 @@ const server: Views<AnyServer> & ThisType<AnyServer> = {
   },
   _parser() {
     return this.opts.parser
+  },
+  parentNsps() {
+    return this.families
+  },
+  parentNamespacesFromRegExp() {
+    const families = [...this.families.values()].filter(({ pattern }) => pattern !== undefined)
+    return new Map(families.map((family) => [family.pattern, family]))
   },
 }
 

@@ -101,7 +101,8 @@ export class Server<
   readonly maxWaitingBytes: number
   /** compat: namespaces by name. */
   readonly _nsps: Map<string, Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> = new Map()
-  readonly #parents: ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>[] = []
+  /** The families of namespaces, in the order in which they are asked. @internal */
+  readonly families: Map<NamespaceMatcher, ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> = new Map()
   #path: string
   #serveClient: boolean
   #connectTimeout: number
@@ -329,7 +330,7 @@ export class Server<
     const path = name.startsWith('/') ? name : `/${name}`
     let namespace = this._nsps.get(path)
     if (namespace !== undefined) return namespace
-    for (const parent of this.#parents) {
+    for (const parent of this.families.values()) {
       if (parent.pattern?.test(path) === true) return parent.createChild(path)
     }
     namespace = new Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>(this, path)
@@ -343,7 +344,7 @@ export class Server<
       typeof matcher === 'function' ? matcher : (name, _auth, next) => next(null, matcher.test(name)),
       typeof matcher === 'function' ? undefined : matcher,
     )
-    this.#parents.push(parent)
+    this.families.set(parent.matcher, parent)
     return parent
   }
 
@@ -364,14 +365,15 @@ export class Server<
   ): void {
     const known = this._nsps.get(name)
     if (known !== undefined) return done(known)
-    const ask = (index: number): void => {
-      const parent = this.#parents[index]
+    const families = this.families.values()
+    const ask = (): void => {
+      const parent = families.next().value
       if (parent === undefined) return done(undefined)
       let isAnswered = false
       const answer = (error: unknown, exists: boolean): void => {
         if (isAnswered) return
         isAnswered = true
-        if (error || !exists) return ask(index + 1)
+        if (error || !exists) return ask()
         // Another client may have asked for it while the function was thinking.
         done(this._nsps.get(name) ?? this.#createChild(parent, name))
       }
@@ -386,7 +388,7 @@ export class Server<
         fail(error)
       }
     }
-    ask(0)
+    ask()
   }
 
   /** Undefined when the application's adapter cannot be made; that is reported. */
