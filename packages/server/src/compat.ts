@@ -6,6 +6,7 @@ import { EncodedPacket } from './broadcast/encoded.ts'
 import type { Connection, WriteFlags } from './connection.ts'
 import type { EngineSession } from './engine/contract.ts'
 import type { Engine } from './engine/engine.ts'
+import { adaptSession } from './engine/foreign-session.ts'
 import type { Namespace } from './namespace/namespace.ts'
 import type { NamespaceMatcher, ParentNamespace } from './namespace/parent-namespace.ts'
 import type { Server } from './server.ts'
@@ -94,7 +95,7 @@ const serverMethods = {
     )
   },
   onconnection(this: AnyServer, session: EngineSession): AnyServer {
-    this.serveSession(session)
+    this.serveSession(adaptSession(session))
     return this
   },
   _checkNamespace(this: AnyServer, name: string, auth: { [key: string]: any }, done: (namespace: AnyNamespace | false) => void): void {

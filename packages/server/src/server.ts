@@ -17,6 +17,7 @@ import { Connection } from './connection.ts'
 import { drainEngine } from './drain.ts'
 import type { DrainOptions, DrainResult } from './drain.ts'
 import { Engine } from './engine/engine.ts'
+import { adaptSession } from './engine/foreign-session.ts'
 import type { EngineSession } from './engine/contract.ts'
 import { callGuarded } from './events/guarded.ts'
 import { LazyEmitter } from './events/lazy-emitter.ts'
@@ -234,7 +235,8 @@ export class Server<
     }, undefined, this.ids)
     this.engine = engine
     if (this.cluster !== undefined) this.cluster.addEngine(engine.joinCluster(this.cluster))
-    engine.attach(server, { ...options, path: this.#path })
+    // Of the options given here only: what the constructor was told, or `path()`, comes first.
+    engine.attach(server, { ...options, path: this.opts.path === undefined && options.path !== undefined ? normalizePath(options.path) : this.#path })
     this.#serveHealth(server)
     if (!this.#serveClient) return
     const others = server.listeners('request').slice()
@@ -264,10 +266,13 @@ export class Server<
     )
   }
 
-  /** compat: serves the sessions of an engine made by the application. */
+  /**
+   * Serves the sessions of an engine that the application has made and attached: one of engine.io, or made from it. The server's own options
+   * for the engine have no effect on it; `close()` closes it.
+   */
   bind(engine: { on(event: 'connection', listener: (session: any) => void): unknown }): this {
     this.engine = engine as Engine
-    engine.on('connection', (session: EngineSession) => this.serveSession(session))
+    engine.on('connection', (session: EngineSession) => this.serveSession(adaptSession(session)))
     return this
   }
 
