@@ -37,11 +37,13 @@ export async function packOurs(): Promise<string> {
   const names = ['protocol', 'client', 'server']
   const folder = join(
     packed,
-    hashOf(
-      names.flatMap((name) =>
+    hashOf([
+      join(root, 'tsdown.base.ts'),
+      join(root, 'scripts/build.mjs'),
+      ...names.flatMap((name) =>
         ['src', 'package.json', 'tsdown.config.ts'].map((part) => join(root, 'packages', name, part)),
       ),
-    ),
+    ]),
   )
   if (existsSync(folder)) return folder
   const part = `${folder}.${process.pid}`

@@ -10,6 +10,7 @@ const APPLICATIONS: { name: string; browser?: boolean }[] = [
   { name: 'nest' },
   { name: 'karma', browser: true },
   { name: 'y-socket.io' },
+  { name: 'browser-sync', browser: true },
 ]
 
 describe('applications with the two packages replaced by ours', () => {

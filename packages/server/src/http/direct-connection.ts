@@ -104,7 +104,6 @@ export class DirectConnection {
     this.#socket.pause()
     if (bytes.length > 0) this.#socket.unshift(bytes)
     this.#host.handOver(this.#socket)
-    this.#socket.resume()
     // Nobody else resumes what was paused here.
     this.#socket.resume()
   }
