@@ -1,6 +1,9 @@
 // How Socket.IO packets become Engine.IO messages: our own codec, or a parser of the application's (the `parser` option).
 import { SocketPacketDecoder, encodeBody, encodeSocketPacket } from '@tidewire/protocol'
 import type { PacketBody, SocketPacket, SocketRevision } from '@tidewire/protocol'
+import { debugScope } from './debug.ts'
+
+const debug = debugScope('socket.io-parser')
 
 export interface PacketDecoder {
   /** Gives the packet that `chunk` completes, if any. @throws any error for malformed input */
@@ -30,7 +33,10 @@ export interface Parser {
 export function createJsonCodec(limits: { maxAttachments: number; maxDepth: number }): Codec {
   const options = { 4: { revision: 4 as const, ...limits }, 5: { revision: 5 as const, ...limits } }
   return {
-    encode: (packet, revision) => encodeSocketPacket(packet, options[revision]),
+    encode(packet, revision) {
+      debug?.('encoding a packet of type %d for %s', packet.type, packet.nsp)
+      return encodeSocketPacket(packet, options[revision])
+    },
     createDecoder: (revision) => new SocketPacketDecoder(options[revision]),
     encodeBody: (data) => encodeBody(data, limits),
     isJson: true,

@@ -12,6 +12,9 @@ import { callGuarded } from './events/guarded.ts'
 import type { Namespace } from './namespace/namespace.ts'
 import type { Server } from './server.ts'
 import type { Socket } from './socket/socket.ts'
+import { debugScope } from './debug.ts'
+
+const debug = debugScope('socket.io:client')
 
 export interface WriteFlags {
   volatile?: boolean
@@ -212,6 +215,7 @@ export class Connection implements SessionHandler {
   }
 
   handleClose(reason: CloseReason, description?: unknown): void {
+    debug?.('session %s closed: %s', this.id, reason)
     this.#clearTimer()
     this.#decoder.destroy()
     this.#joining = undefined

@@ -53,6 +53,9 @@ import { SessionAwareAdapter } from './recovery/session-aware-adapter.ts'
 import { reportHandlerError } from './socket/handler-errors.ts'
 import type { HandlerErrorContext } from './socket/handler-errors.ts'
 import { Socket } from './socket/socket.ts'
+import { debugScope } from './debug.ts'
+
+const debug = debugScope('socket.io:server')
 
 type HttpLike = HttpServerLike & {
   listen(port: number): unknown
@@ -355,6 +358,7 @@ export class Server<
 
   /** Takes a new namespace in and tells "new_namespace" listeners. */
   adopt(namespace: Namespace<any, any, any, any>): void {
+    debug?.('namespace %s', namespace.name)
     this._nsps.set(namespace.name, namespace)
     if (namespace.name === '/') return
     for (const listener of this.sockets.rawListeners('new_namespace' as any)) {

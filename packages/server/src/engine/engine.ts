@@ -49,6 +49,9 @@ import { TimerWheel } from './timer-wheel.ts'
 import { verify } from './verify.ts'
 import type { EngineView, Verdict } from './verify.ts'
 import { acceptWebTransport, webTransportRequest } from './webtransport.ts'
+import { debugScope } from '../debug.ts'
+
+const debug = debugScope('engine')
 
 /** A balancer that is told to tries the next node. */
 const DRAINING: EngineRejection = {
@@ -426,6 +429,7 @@ export class Engine extends EventEmitter implements DirectEngine {
   }
 
   #openSession(session: Session, transport: Edge): void {
+    debug?.('session %s opens', session.id)
     const { pingInterval, pingTimeout, maxHttpBufferSize, initialPacket } = this.opts
     this.#sessions.set(session.id, session)
     // perf: written by hand; only the id can hold what JSON must escape, when the application makes it.

@@ -11,6 +11,9 @@ import type { Flushable } from './flush-scheduler.ts'
 import { NOOP, OutgoingMessage, PING, PONG } from './outgoing-message.ts'
 import type { RequestFacts } from './request-facts.ts'
 import type { TimerWheel, WheelEntry } from './timer-wheel.ts'
+import { debugScope } from '../debug.ts'
+
+const debug = debugScope('engine:socket')
 
 /** perf: an idle session has no array of its own. */
 const EMPTY: OutgoingMessage[] = []
@@ -192,6 +195,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   // ---- in
 
   handlePacket(edge: Edge, packet: EnginePacket): void {
+    debug?.('%s: packet %s', this.id, packet.type)
     if (edge === this.#probe) return this.#handleProbe(edge, packet)
     if (edge !== this.#edge || this.readyState !== 'open') return
     this.#lastPacketAt = this.#context.now()

@@ -26,6 +26,9 @@ import { SessionAwareAdapter } from '../recovery/session-aware-adapter.ts'
 import type { RecoveryFailure, RestoredSession } from '../recovery/session-aware-adapter.ts'
 import type { Server } from '../server.ts'
 import { Socket } from '../socket/socket.ts'
+import { debugScope } from '../debug.ts'
+
+const debug = debugScope('socket.io:namespace')
 
 /** An error for the client: `data` travels with the message. */
 export interface ExtendedError extends Error {
@@ -114,6 +117,7 @@ export class Namespace<
 
   /** A connection asks for this namespace: runs the middlewares, then lets it in or refuses it. */
   admit(client: Connection, auth: Record<string, unknown>): void {
+    debug?.('%s: client %s asks to join', this.name, client.id)
     const { connectionStateRecovery } = this.server.opts
     const { pid, offset } = auth
     if (!connectionStateRecovery || client.revision === 4 || typeof pid !== 'string') return this.#admit(client, auth)

@@ -4,6 +4,9 @@ import { Adapter } from '../adapter/adapter.ts'
 import type { DefaultEventsMap, EventNamesWithoutAck, EventParams, EventsMap } from '../events/types.ts'
 import type { Server } from '../server.ts'
 import { Namespace } from './namespace.ts'
+import { debugScope } from '../debug.ts'
+
+const debug = debugScope('socket.io:parent-namespace')
 
 /** Decides whether a namespace exists: `next(null, true)` makes it. */
 export type NamespaceMatcher = (name: string, auth: { [key: string]: any }, next: (error: Error | null, exists: boolean) => void) => void
@@ -46,6 +49,7 @@ export class ParentNamespace<
   }
 
   createChild(name: string): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    debug?.('new namespace %s', name)
     const child = new Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>(this.server, name)
     child.inherit(this)
     this.children.add(child)

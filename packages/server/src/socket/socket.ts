@@ -31,6 +31,9 @@ import type { Server } from '../server.ts'
 import { ackErrorOf } from './handler-errors.ts'
 import { createHandshake } from './handshake.ts'
 import type { Handshake } from './handshake.ts'
+import { debugScope } from '../debug.ts'
+
+const debug = debugScope('socket.io:socket')
 
 export type DisconnectReason = CloseReason | 'client namespace disconnect' | 'server namespace disconnect'
 
@@ -322,6 +325,7 @@ export class Socket<
   }
 
   handlePacket(packet: SocketPacket): void {
+    debug?.('%s: packet of type %d', this.id, packet.type)
     switch (packet.type) {
       case PacketType.EVENT:
         return this.#handleEvent(packet)

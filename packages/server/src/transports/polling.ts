@@ -9,6 +9,10 @@ import type { OutgoingMessage } from '../engine/outgoing-message.ts'
 import type { ExchangeHandler, PollAnswer, PollExchange } from '../engine/poll-exchange.ts'
 import type { Session } from '../engine/session.ts'
 import { unwrapJsonp, wrapJsonp } from './polling-jsonp.ts'
+import { debugScope } from '../debug.ts'
+
+const debug = debugScope('engine:polling')
+const debugTransport = debugScope('engine:transport')
 
 /** Packets of one POST that are handled in one turn of the event loop. */
 const SLICE_PACKETS = 256
@@ -130,6 +134,7 @@ export class PollingTransport implements Edge, ExchangeHandler {
   }
 
   deliver(batch: readonly OutgoingMessage[]): void {
+    debug?.('%d packets out', batch.length)
     const { maxPackets } = this.#options
     const whole = batch.length <= maxPackets ? batch : batch.slice(0, maxPackets)
     const count = this.#parked!.isLocal ? whole.length : countWithin(whole, MAX_REMOTE_ANSWER_BYTES)
@@ -298,6 +303,7 @@ export class PollingTransport implements Edge, ExchangeHandler {
   // ---- close
 
   close(options?: { discard?: boolean }): void {
+    debugTransport?.('polling: close')
     this.#mustClose = true
     this.#parked ??= this.#takeUndecided()
     if (this.#parked !== undefined) {
@@ -310,6 +316,7 @@ export class PollingTransport implements Edge, ExchangeHandler {
 
   /** The owner has moved to another edge: release what is parked with a noop. */
   detach(): void {
+    debugTransport?.('polling: over')
     this.#isDead = true
     if (this.#parked !== undefined) this.#respond([NOOP])
     this.#takeUndecided()?.answer(BAD_REQUEST)

@@ -8,6 +8,10 @@ import type { WebSocketEdge } from '../engine/cluster-port.ts'
 import type { Owner } from '../engine/door.ts'
 import { PONG_PROBE } from '../engine/outgoing-message.ts'
 import type { OutgoingMessage } from '../engine/outgoing-message.ts'
+import { debugScope } from '../debug.ts'
+
+const debug = debugScope('engine:ws')
+const debugTransport = debugScope('engine:transport')
 
 /** How long a peer may take to answer a close frame. */
 const CLOSE_TIMEOUT_MS = 5_000
@@ -81,6 +85,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler {
   // ---- out
 
   deliver(batch: readonly OutgoingMessage[]): void {
+    debug?.('%d packets out', batch.length)
     const { protocol } = this.#session
     let bytes: Buffer
     if (!this.supportsBinary) {
@@ -238,6 +243,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler {
   }
 
   #report(reason: 'transport close' | 'transport error', description?: unknown): void {
+    debugTransport?.('websocket: %s', reason)
     if (this.#hasReported) return
     this.#hasReported = true
     this.#decoder.stop()
