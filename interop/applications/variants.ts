@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { cacheDir, ProvisionError } from '@tidewire/testkit/provision'
+import { cacheDir, ProvisionError, takeLock } from '@tidewire/testkit/provision'
 
 const execute = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -46,16 +46,22 @@ export async function packOurs(): Promise<string> {
     ]),
   )
   if (existsSync(folder)) return folder
-  const part = `${folder}.${process.pid}`
-  mkdirSync(part, { recursive: true })
-  await execute(process.execPath, [join(root, 'scripts/build.mjs')], { cwd: root })
-  for (const name of names)
-    await execute('npm', ['pack', '--silent', '--pack-destination', part], {
-      cwd: join(root, 'packages', name),
-    })
-  rmSync(folder, { recursive: true, force: true })
-  renameSync(part, folder)
-  return folder
+  // Builds write into packages/*/dist: two runs at once would pack each other's half-written files.
+  const giveBack = takeLock('applications-packed')
+  try {
+    if (existsSync(folder)) return folder
+    const part = `${folder}.${process.pid}`
+    mkdirSync(part, { recursive: true })
+    await execute(process.execPath, [join(root, 'scripts/build.mjs')], { cwd: root })
+    for (const name of names)
+      await execute('npm', ['pack', '--silent', '--pack-destination', part], {
+        cwd: join(root, 'packages', name),
+      })
+    renameSync(part, folder)
+    return folder
+  } finally {
+    giveBack()
+  }
 }
 
 /** Installs one variant of `application`; returns its folder. */
@@ -80,21 +86,24 @@ export async function install(application: string, variant: Variant, tarballs: s
   const text = JSON.stringify(manifest, undefined, 2)
   const mark = createHash('sha256').update(text).digest('hex').slice(0, 16)
   const folder = join(cacheDir, 'applications', application, `${variant}-${mark}`)
-  if (!existsSync(join(folder, '.complete'))) {
-    rmSync(folder, { recursive: true, force: true })
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'package.json'), text)
-    try {
+  const giveBack = takeLock(`application-${application}-${variant}`)
+  try {
+    if (!existsSync(join(folder, '.complete'))) {
+      rmSync(folder, { recursive: true, force: true })
+      mkdirSync(folder, { recursive: true })
+      writeFileSync(join(folder, 'package.json'), text)
       await execute('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts'], {
         cwd: folder,
+      }).catch((error: { stderr?: string }) => {
+        throw new ProvisionError(
+          `npm cannot install ${application} (${variant}): ${error.stderr ?? String(error)}`,
+        )
       })
-    } catch (error) {
-      throw new ProvisionError(
-        `npm cannot install ${application} (${variant}): ${String((error as { stderr?: string }).stderr ?? error)}`,
-      )
+      checkReplaced(folder, variant)
+      writeFileSync(join(folder, '.complete'), '')
     }
-    checkReplaced(folder, variant)
-    writeFileSync(join(folder, '.complete'), '')
+  } finally {
+    giveBack()
   }
   for (const file of readdirSync(source))
     if (file !== 'package.json') cpSync(join(source, file), join(folder, file), { recursive: true })

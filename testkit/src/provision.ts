@@ -334,8 +334,8 @@ function once(
   })
 }
 
-/** A folder as a lock between processes: making it is atomic; a lock whose owner is gone is taken over. */
-function withLock(name: string, action: () => void): void {
+/** A folder as a lock between processes: making it is atomic; a lock whose owner is gone is taken over. Returns what gives it back. */
+export function takeLock(name: string): () => void {
   mkdirSync(join(cacheDir, 'locks'), { recursive: true })
   const lock = join(cacheDir, 'locks', name)
   const deadline = Date.now() + 600_000
@@ -353,11 +353,16 @@ function withLock(name: string, action: () => void): void {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
     }
   }
+  writeFileSync(join(lock, String(process.pid)), '')
+  return () => rmSync(lock, { recursive: true, force: true })
+}
+
+function withLock(name: string, action: () => void): void {
+  const giveBack = takeLock(name)
   try {
-    writeFileSync(join(lock, String(process.pid)), '')
     action()
   } finally {
-    rmSync(lock, { recursive: true, force: true })
+    giveBack()
   }
 }
 
