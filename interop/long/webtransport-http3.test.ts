@@ -193,8 +193,10 @@ describe.skipIf(skip !== undefined)('Chromium on our server over HTTP/3', () => 
       ])
       const [there] = io.sockets.sockets.values()
       const gone = new Promise<string>((resolve) => there!.once('disconnect', resolve))
+      const closed = new Promise((resolve) => there!.conn.once('close', resolve))
       await page.evaluate(() => void (globalThis as any).socket.disconnect())
       expect(await gone).toMatch(/^(client namespace disconnect|transport close)$/)
+      await closed
       expect(io.engine.clientsCount).toBe(0)
       await page.close()
     },

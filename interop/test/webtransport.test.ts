@@ -141,9 +141,11 @@ describe.each([
   it('[EIO-97] is closed by the client', async () => {
     const { here, there } = await connect(client)
     const gone = once(there, 'disconnect')
+    const closed = once(there.conn, 'close')
     here.disconnect()
 
     expect((await gone)[0]).toMatch(/^(client namespace disconnect|transport close|transport error)$/)
+    await closed
     expect(io.engine.clientsCount).toBe(0)
   })
 
