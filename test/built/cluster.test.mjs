@@ -11,7 +11,7 @@ for (const [kind, load] of [
   ['ESM', (name) => import(name)],
   ['CommonJS', async (name) => require(name)],
 ]) {
-  test(`${kind} build on ${process.version}: two nodes find each other over a hub, and leave`, async () => {
+  void test(`${kind} build on ${process.version}: two nodes find each other over a hub, and leave`, async () => {
     const { createBus, createClusterNode, startInHostHub } = await load('@tidewire/cluster')
     const hub = await startInHostHub()
     const nodes = ['aaaa', 'bbbb'].map((incarnation) => createClusterNode(createBus(`in-host:${hub.path}`), { incarnation, secret: 'built' }))
@@ -22,7 +22,7 @@ for (const [kind, load] of [
     await hub.close()
   })
 
-  test(`${kind} build on ${process.version}: a missing client library is an error with the line that installs it`, async () => {
+  void test(`${kind} build on ${process.version}: a missing client library is an error with the line that installs it`, async () => {
     const { createBus } = await load('@tidewire/cluster')
     for (const [url, line] of [
       ['redis://127.0.0.1:1', 'npm install redis'],
@@ -33,7 +33,7 @@ for (const [kind, load] of [
     }
   })
 
-  test(`${kind} build on ${process.version}: a server with the option cluster loads the package`, async () => {
+  void test(`${kind} build on ${process.version}: a server with the option cluster loads the package`, async () => {
     const { startInHostHub } = await load('@tidewire/cluster')
     const { Server } = await load('tidewire')
     const hub = await startInHostHub()

@@ -11,7 +11,7 @@ it.each([
   ['new Server({ path })', (io: Server, http: ReturnType<typeof createServer>) => io.attach(http), { path: '/deep/io' }],
   ['new Server({ path }) before attach(http, { path })', (io: Server, http: ReturnType<typeof createServer>) => io.attach(http, { path: '/other' }), { path: '/deep/io' }],
   ['path()', (io: Server, http: ReturnType<typeof createServer>) => io.path('/deep/io').attach(http), {}],
-])('[API-20] serves where it is told: %s', async (_how, attach, options) => {
+])('[API-22] serves where it is told: %s', async (_how, attach, options) => {
   const http = createServer()
   const io = new Server(options)
   attach(io, http)
