@@ -7,10 +7,11 @@ import type { PollExchange } from './engine/poll-exchange.ts'
 import { emitGuarded } from './events/guarded.ts'
 import type { EngineRejection } from './http/reject.ts'
 import type { IdSource } from './ids.ts'
+import { LIMITS } from './limits.ts'
 
 /** Requests wait so long for the node to join; then they are refused until it has. */
-const JOIN_WAIT_MS = 10_000
-const MAX_WAITING = 10_000
+const JOIN_WAIT_MS = LIMITS.clusterJoinTime.default
+const MAX_WAITING = LIMITS.clusterJoinRequests.default
 /** Between two tries to join. */
 const RETRY_MS = [500, 1_000, 2_000, 5_000]
 /** Polls that other nodes' sessions have here get so long to be answered when this node goes. */

@@ -1,7 +1,7 @@
 // Options of the server: those of the engine, and what Socket.IO adds. Unknown names warn once, with the nearest known one.
-import { DEFAULT_LIMITS } from '@tidewire/protocol'
 import type { ClusterOption } from './cluster.ts'
 import type { AttachOptions, EngineOptions } from './engine/engine-options.ts'
+import { LIMITS } from './limits.ts'
 import type { RecoveryOptions } from './recovery/session-aware-adapter.ts'
 import type { HandlerErrorHook } from './socket/handler-errors.ts'
 
@@ -48,9 +48,9 @@ const warned = new Set<string>()
 
 export const DEFAULTS: Readonly<{ path: string; connectTimeout: number; maxAttachments: number; maxDepth: number }> = {
   path: '/socket.io',
-  connectTimeout: 45_000,
-  maxAttachments: DEFAULT_LIMITS.maxAttachments,
-  maxDepth: DEFAULT_LIMITS.maxDepth,
+  connectTimeout: LIMITS.connectTimeout.default,
+  maxAttachments: LIMITS.maxAttachments.default,
+  maxDepth: LIMITS.maxDepth.default,
 }
 
 export function warnOfUnknownOptions(options: object): void {

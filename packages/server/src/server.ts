@@ -42,6 +42,7 @@ import type { Readiness } from './http/health.ts'
 import { markOwn } from './http/attach.ts'
 import type { HttpServerLike } from './http/attach.ts'
 import { IdSource, processIds } from './ids.ts'
+import { LIMITS } from './limits.ts'
 import { Namespace } from './namespace/namespace.ts'
 import type { NamespaceMiddleware, ServerReservedEvents } from './namespace/namespace.ts'
 import { ParentNamespace } from './namespace/parent-namespace.ts'
@@ -128,7 +129,7 @@ export class Server<
     this.#adapter = this.opts.adapter ?? (this.opts.connectionStateRecovery ? SessionAwareAdapter : Adapter)
     this.codec = parser === undefined ? createJsonCodec({ maxAttachments, maxDepth }) : createParserCodec(parser)
     this.cleansUpChildren = this.opts.cleanupEmptyChildNamespaces ?? false
-    this.maxWaitingBytes = (this.opts.maxHttpBufferSize ?? 1e6) * (maxAttachments + 1)
+    this.maxWaitingBytes = (this.opts.maxHttpBufferSize ?? LIMITS.maxHttpBufferSize.default) * (maxAttachments + 1)
     this.ids = this.opts.cluster === undefined ? processIds : new IdSource()
     this.sockets = this.of('/')
     this.cluster = this.opts.cluster === undefined ? undefined : this.#joinCluster(this.opts.cluster)
@@ -194,7 +195,7 @@ export class Server<
   }
 
   #joinCluster(option: ClusterOption): Cluster {
-    const { maxHttpBufferSize = 1e6, adapter } = this.opts
+    const { maxHttpBufferSize = LIMITS.maxHttpBufferSize.default, adapter } = this.opts
     return new Cluster(option, {
       ids: this.ids,
       baseAdapter: this.opts.connectionStateRecovery ? SessionAwareAdapter : Adapter,

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { CorsOptions, CorsOptionsDelegate } from '../http/cors.ts'
 import type { CookieOptions } from '../http/cookie.ts'
+import { LIMITS } from '../limits.ts'
 
 export type TransportName = 'polling' | 'websocket' | 'webtransport'
 
@@ -60,15 +61,15 @@ export type ResolvedEngineOptions = EngineOptions &
   }
 
 export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOptions {
-  const maxHttpBufferSize = options.maxHttpBufferSize ?? 1e6
+  const maxHttpBufferSize = options.maxHttpBufferSize ?? LIMITS.maxHttpBufferSize.default
   const compression = options.httpCompression ?? true
   return {
     ...options,
-    pingTimeout: options.pingTimeout ?? 20_000,
-    pingInterval: options.pingInterval ?? 25_000,
-    upgradeTimeout: options.upgradeTimeout ?? 10_000,
+    pingTimeout: options.pingTimeout ?? LIMITS.pingTimeout.default,
+    pingInterval: options.pingInterval ?? LIMITS.pingInterval.default,
+    upgradeTimeout: options.upgradeTimeout ?? LIMITS.upgradeTimeout.default,
     maxHttpBufferSize,
-    maxOutboxBytes: options.maxOutboxBytes ?? Math.max(1e6, maxHttpBufferSize),
+    maxOutboxBytes: options.maxOutboxBytes ?? Math.max(LIMITS.maxOutboxBytes.default, maxHttpBufferSize),
     transports: options.transports ?? ['polling', 'websocket'],
     allowUpgrades: options.allowUpgrades ?? true,
     allowEIO3: options.allowEIO3 ?? true,

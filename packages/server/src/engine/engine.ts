@@ -50,6 +50,7 @@ import { verify } from './verify.ts'
 import type { EngineView, Verdict } from './verify.ts'
 import { acceptWebTransport, webTransportRequest } from './webtransport.ts'
 import { debugScope } from '../debug.ts'
+import { LIMITS } from '../limits.ts'
 
 const debug = debugScope('engine')
 
@@ -67,9 +68,6 @@ const NO_HEADERS: readonly string[] = []
 
 /** What a client on polling may move to, in the order it is offered. */
 const UPGRADES = ['websocket', 'webtransport'] as const
-
-/** A larger body is read by node:http. */
-const MAX_DIRECT_BODY_BYTES = 65_536
 
 /** Ticks of the heartbeat wheel per shortest interval, within bounds. */
 function tickOf(options: ResolvedEngineOptions): number {
@@ -174,7 +172,7 @@ export class Engine extends EventEmitter implements DirectEngine {
     attach(server, this, {
       path,
       destroyUpgrade: options.destroyUpgrade ?? true,
-      destroyUpgradeTimeout: options.destroyUpgradeTimeout ?? 1000,
+      destroyUpgradeTimeout: options.destroyUpgradeTimeout ?? LIMITS.destroyUpgradeTimeout.default,
     })
   }
 
@@ -241,7 +239,7 @@ export class Engine extends EventEmitter implements DirectEngine {
       this.listenerCount('connection_error') === 0 &&
       !cookie &&
       (cors === undefined || (!isUpgrade && typeof cors !== 'function' && typeof cors.origin !== 'function')) &&
-      bodyBytes <= Math.min(this.opts.maxHttpBufferSize, MAX_DIRECT_BODY_BYTES) &&
+      bodyBytes <= Math.min(this.opts.maxHttpBufferSize, LIMITS.directBodyBytes.default) &&
       !isOldInternetExplorer(headers)
     )
   }

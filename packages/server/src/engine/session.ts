@@ -12,14 +12,14 @@ import { NOOP, OutgoingMessage, PING, PONG } from './outgoing-message.ts'
 import type { RequestFacts } from './request-facts.ts'
 import type { TimerWheel, WheelEntry } from './timer-wheel.ts'
 import { debugScope } from '../debug.ts'
+import { LIMITS } from '../limits.ts'
 
 const debug = debugScope('engine:socket')
 
 /** perf: an idle session has no array of its own. */
 const EMPTY: OutgoingMessage[] = []
 
-/** How long a closing session waits for a client to fetch its last packets. */
-const CLOSE_TIMEOUT_MS = 30_000
+const CLOSE_TIMEOUT_MS = LIMITS.closeTimeout.default
 
 export interface SessionContext {
   readonly wheel: TimerWheel
@@ -151,7 +151,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
    * the official maximum of any one message besides.
    */
   #isStuck(): boolean {
-    return this.#edge === undefined || !this.#edge.writable || this.#outboxBytes > 64 * this.#context.maxOutboxBytes
+    return this.#edge === undefined || !this.#edge.writable || this.#outboxBytes > LIMITS.outboxBurst.default * this.#context.maxOutboxBytes
   }
 
   #scheduleFlush(): void {

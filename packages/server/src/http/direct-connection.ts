@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { DirectExchange } from './direct-exchange.ts'
 import { readRequestHead } from './request-head.ts'
 import type { RequestHead } from './request-head.ts'
+import { LIMITS } from '../limits.ts'
 
 export interface DirectHost {
   /** Seconds since some moment: what `since` is compared with. */
@@ -26,7 +27,7 @@ const CONNECTION = Symbol('tidewire connection')
 type OwnedSocket = Socket & { [CONNECTION]?: DirectConnection | undefined }
 const EMPTY = Buffer.alloc(0)
 /** What a client may have sent beyond the request that is being served before it is made to wait. */
-const MAX_AHEAD_BYTES = 65_536
+const MAX_AHEAD_BYTES = LIMITS.directAheadBytes.default
 
 export class DirectConnection {
   /** `new`: no request yet. `reading`: a body is not all there. */

@@ -8,6 +8,7 @@ import { hasOnlyOwnListeners } from './attach.ts'
 import { DirectConnection } from './direct-connection.ts'
 import type { DirectHost } from './direct-connection.ts'
 import type { RequestHead } from './request-head.ts'
+import { LIMITS } from '../limits.ts'
 
 /** What the engine does with requests that come this way. */
 export interface DirectEngine {
@@ -18,7 +19,7 @@ export interface DirectEngine {
 }
 
 /** How long the rest of a body may take before node:http waits for it. */
-const MAX_READING_SECONDS = 2
+const MAX_READING_SECONDS = LIMITS.directReadingTime.default / 1000
 const SWEEP_MS = 1000
 
 /** Some instrumentation listens to this instead of patching the server. */

@@ -1,6 +1,7 @@
 // The head of an HTTP/1.1 request, read only when there is nothing to argue about: complete, plain ASCII, one line each, no header twice, a
 // body announced by its length alone. Everything else is left to node:http, so that no request is ever read in two ways.
 import type { IncomingHttpHeaders } from 'node:http'
+import { LIMITS } from '../limits.ts'
 
 export interface RequestHead {
   readonly method: 'GET' | 'POST'
@@ -18,7 +19,7 @@ export interface RequestHead {
 }
 
 /** Well below what Node takes, and above what browsers send. */
-const MAX_HEAD_BYTES = 8_192
+const MAX_HEAD_BYTES = LIMITS.directHeadBytes.default
 const REQUEST_LINE = /^(GET|POST) (\/[\w!$%&'()*+,./:;=?@~-]*) HTTP\/1\.1$/
 const HEADER = /^([\w-]+): ?([!-~](?:[\t -~]*[!-~])?)?$/
 const LENGTH = /^(?:0|[1-9]\d{0,8})$/

@@ -6,6 +6,7 @@ import { Adapter } from '../adapter/adapter.ts'
 import type { BroadcastOptions, Room, SocketId } from '../adapter/adapter.ts'
 import { EncodedPacket } from '../broadcast/encoded.ts'
 import { createSecret, incarnation } from '../ids.ts'
+import { LIMITS } from '../limits.ts'
 import type { Namespace } from '../namespace/namespace.ts'
 import type { Socket } from '../socket/socket.ts'
 import { EventLog } from './event-log.ts'
@@ -56,10 +57,10 @@ interface SessionRecord {
 type AnySocket = Socket<any, any, any, any>
 
 export const RECOVERY_DEFAULTS: Readonly<Required<RecoveryOptions>> = {
-  maxDisconnectionDuration: 120_000,
+  maxDisconnectionDuration: LIMITS.recoveryTime.default,
   skipMiddlewares: true,
-  maxBytes: 32 * 1024 * 1024,
-  maxSessions: 100_000,
+  maxBytes: LIMITS.recoveryBytes.default,
+  maxSessions: LIMITS.recoverySessions.default,
 }
 const SWEEP_MS = 1_000
 
@@ -76,7 +77,7 @@ export class SessionAwareAdapter extends Adapter {
 
   constructor(nsp: Namespace<any, any, any, any>) {
     super(nsp)
-    const { connectionStateRecovery, pingInterval = 25_000, pingTimeout = 20_000 } = nsp.server.opts
+    const { connectionStateRecovery, pingInterval = LIMITS.pingInterval.default, pingTimeout = LIMITS.pingTimeout.default } = nsp.server.opts
     this.#options = { ...RECOVERY_DEFAULTS, ...connectionStateRecovery }
     // A heartbeat proves that all before it has arrived: what is older than one, at the moment of the disconnection, was received.
     this.#heartbeatMs = pingInterval + pingTimeout

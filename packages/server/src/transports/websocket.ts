@@ -9,12 +9,13 @@ import type { Owner } from '../engine/door.ts'
 import { PONG_PROBE } from '../engine/outgoing-message.ts'
 import type { OutgoingMessage } from '../engine/outgoing-message.ts'
 import { debugScope } from '../debug.ts'
+import { LIMITS } from '../limits.ts'
 
 const debug = debugScope('engine:ws')
 const debugTransport = debugScope('engine:transport')
 
 /** How long a peer may take to answer a close frame. */
-const CLOSE_TIMEOUT_MS = 5_000
+const CLOSE_TIMEOUT_MS = LIMITS.webSocketCloseTimeout.default
 /** Binary up to this size is copied, so that it does not pin the chunk it was read in. */
 const COPY_BELOW_BYTES = 16_384
 
@@ -178,7 +179,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler {
 
   handlePing(data: Uint8Array): void {
     // A peer that sends pings and reads no pongs must not fill our memory.
-    if (!this.#isClosing && this.#socket.writableLength < 65_536) this.#writeFrame(encodeFrame(OPCODE.PONG, data))
+    if (!this.#isClosing && this.#socket.writableLength < LIMITS.pongBytes.default) this.#writeFrame(encodeFrame(OPCODE.PONG, data))
   }
 
   handlePong(): void {}

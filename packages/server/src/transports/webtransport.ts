@@ -5,6 +5,7 @@ import type { EnginePacket } from '@tidewire/protocol'
 import type { Edge, Owner } from '../engine/door.ts'
 import { PONG_PROBE } from '../engine/outgoing-message.ts'
 import type { OutgoingMessage } from '../engine/outgoing-message.ts'
+import { LIMITS } from '../limits.ts'
 
 interface StreamReader<T> {
   read(): Promise<{ done: boolean; value?: T | undefined }>
@@ -33,7 +34,7 @@ export interface WebTransportSession {
 }
 
 /** How long what is written last may take to arrive before the session is closed over it. */
-const CLOSE_TIMEOUT_MS = 5_000
+const CLOSE_TIMEOUT_MS = LIMITS.webSocketCloseTimeout.default
 /** How long the session may take to say why its stream has broken. */
 const REASON_TIMEOUT_MS = 1_000
 /** Binary up to this size is copied, so that it does not pin the chunk it was read in. */
