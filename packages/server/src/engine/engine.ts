@@ -2,10 +2,8 @@
 // file that creates sessions; sessions leave through #removeSession.
 import { ENGINE_ERRORS } from '@tidewire/protocol'
 import type { EngineRevision, FrameDecoderOptions } from '@tidewire/protocol'
-import { hash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
-import { ServerResponse } from 'node:http'
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { parse } from 'node:querystring'
 import type { Duplex } from 'node:stream'
@@ -22,18 +20,19 @@ import { serializeCookie } from '../http/cookie.ts'
 import { checkCors } from '../http/cors.ts'
 import { runMiddlewares } from '../http/middleware.ts'
 import type { EngineMiddleware } from '../http/middleware.ts'
-import { rejectRequest, rejectUpgrade, rejection } from '../http/reject.ts'
+import { rejectRequest, rejection } from '../http/reject.ts'
 import type { EngineRejection } from '../http/reject.ts'
+import { HttpUpgrade, webSocketProblem } from '../http/http-upgrade.ts'
 import { HttpExchange } from '../http/http-exchange.ts'
 import type { ExchangeHost } from '../http/http-exchange.ts'
 import { processIds } from '../ids.ts'
 import type { IdSource } from '../ids.ts'
 import { PollingTransport } from '../transports/polling.ts'
-import { ForeignWebSocketServer, ForeignWebSocketTransport } from '../transports/foreign-websocket.ts'
-import { WebSocketTransport, frameOptions } from '../transports/websocket.ts'
+import { ForeignWebSocketServer } from '../transports/foreign-websocket.ts'
+import { frameOptions } from '../transports/websocket.ts'
 import type { WebTransportSession, WebTransportTransport } from '../transports/webtransport.ts'
 import { ClusterSide } from './cluster-side.ts'
-import type { LocalSessions, PendingUpgrade, RemoteSessions, SessionRequest, RelayedWebSocketHandle } from './cluster-port.ts'
+import type { LocalSessions, PendingUpgrade, RemoteSessions, SessionRequest, RelayedWebSocketHandle, WebSocketEdge } from './cluster-port.ts'
 import type { EngineHandler } from './contract.ts'
 import type { Edge, Owner } from './door.ts'
 import type { PollExchange } from './poll-exchange.ts'
@@ -44,6 +43,7 @@ import { RequestFacts } from './request-facts.ts'
 import type { EngineRequest } from './request-facts.ts'
 import { Session } from './session.ts'
 import { probe, upgradeProblem } from './upgrade.ts'
+import type { UpgradeExchange } from './upgrade-exchange.ts'
 import type { SessionContext } from './session.ts'
 import { TimerWheel } from './timer-wheel.ts'
 import { verify } from './verify.ts'
@@ -60,11 +60,9 @@ const DRAINING: EngineRejection = {
   status: 503,
 }
 
-/** RFC 6455, 1.3. */
-const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
-
 const PLAIN_HEADERS: readonly string[] = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff']
 const NO_HEADERS: readonly string[] = []
+const NO_ANSWER_HEADERS: Readonly<Record<string, string>> = {}
 
 /** What a client on polling may move to, in the order it is offered. */
 const UPGRADES = ['websocket', 'webtransport'] as const
@@ -84,7 +82,8 @@ export class Engine extends EventEmitter implements DirectEngine {
   readonly #view: EngineView<Session>
   readonly #middlewares: EngineMiddleware[] = []
   readonly #frames: FrameDecoderOptions
-  readonly #exchangeHost: ExchangeHost
+  /** For exchanges that answer through a response. */
+  readonly exchangeHost: ExchangeHost
   readonly #ids: IdSource
   #foreign: ForeignWebSocketServer | undefined
   #remote: RemoteSessions | undefined
@@ -119,7 +118,7 @@ export class Engine extends EventEmitter implements DirectEngine {
       protocolOf: (session) => session.protocol,
       transportOf: (session) => session.transport.name,
     }
-    this.#exchangeHost = {
+    this.exchangeHost = {
       compressionThreshold: this.opts.compressionThreshold,
       headersOf: (req, res) => this.#headersOf(req, res),
       refuse: (req, res, reason) => this.#refuseRequest(req, res, reason),
@@ -201,12 +200,17 @@ export class Engine extends EventEmitter implements DirectEngine {
   // ---- HTTP requests
 
   handleRequest(req: EngineRequest, res: ServerResponse): void {
-    this.#prepare(req)
-    if (this.#remote === undefined || this.#remote.isReady) this.#serveRequest(req, res)
-    else this.#remote.whenReady((refusal) => this.#serveRequest(req, res, refusal))
+    this.serveRequest(req, res, () => new HttpExchange(req, res, this.exchangeHost))
   }
 
-  #serveRequest(req: EngineRequest, res: ServerResponse, notReady?: EngineRejection): void {
+  /** Serves a request of whatever HTTP library; `open` makes its exchange. */
+  serveRequest(req: EngineRequest, res: ServerResponse, open: () => PollExchange): void {
+    this.#prepare(req)
+    if (this.#remote === undefined || this.#remote.isReady) this.#serveRequest(req, res, open)
+    else this.#remote.whenReady((refusal) => this.#serveRequest(req, res, open, refusal))
+  }
+
+  #serveRequest(req: EngineRequest, res: ServerResponse, open: () => PollExchange, notReady?: EngineRejection): void {
     this.#admit(req, res, (refusal) => {
       const reason = refusal ?? notReady
       if (reason !== undefined) return this.#refuseRequest(req, res, reason)
@@ -215,13 +219,13 @@ export class Engine extends EventEmitter implements DirectEngine {
         case 'refuse':
           return this.#refuseRequest(req, res, verdict.reason)
         case 'request':
-          return (verdict.session.edge as PollingTransport).handleRequest(new HttpExchange(req, res, this.#exchangeHost))
+          return (verdict.session.edge as PollingTransport).handleRequest(open())
         case 'elsewhere':
-          return this.#remote!.servePoll(sessionRequest(req, verdict.sid), new HttpExchange(req, res, this.#exchangeHost))
+          return this.#remote!.servePoll(sessionRequest(req, verdict.sid), open())
         case 'handshake':
           return this.#allow(req, (refusal) => {
             if (refusal !== undefined) return this.#refuseRequest(req, res, refusal)
-            this.#openPolling(req, verdict.revision, () => new HttpExchange(req, res, this.#exchangeHost), res)
+            this.#openPolling(req, verdict.revision, open, res)
           })
       }
     })
@@ -230,16 +234,24 @@ export class Engine extends EventEmitter implements DirectEngine {
   // ---- the same without node:http (docs/decisions/0006)
 
   mayServeDirectly({ isUpgrade, bodyBytes, headers }: RequestHead): boolean {
+    return (
+      this.isPlain(headers) &&
+      this.#foreign === undefined &&
+      (!isUpgrade || this.opts.cors === undefined) &&
+      bodyBytes <= Math.min(this.opts.maxHttpBufferSize, LIMITS.directBodyBytes.default)
+    )
+  }
+
+  /** No code of the application sees this request or its answer, and nothing of the answer depends on more than the request. */
+  isPlain(headers: IncomingHttpHeaders): boolean {
     const { cors, cookie } = this.opts
     return (
       !this.#context.isDraining &&
       !this.#mustKeepRequests &&
-      this.#foreign === undefined &&
       (this.#remote === undefined || this.#remote.isReady) &&
       this.listenerCount('connection_error') === 0 &&
       !cookie &&
-      (cors === undefined || (!isUpgrade && typeof cors !== 'function' && typeof cors.origin !== 'function')) &&
-      bodyBytes <= Math.min(this.opts.maxHttpBufferSize, LIMITS.directBodyBytes.default) &&
+      (cors === undefined || (typeof cors !== 'function' && typeof cors.origin !== 'function')) &&
       !isOldInternetExplorer(headers)
     )
   }
@@ -249,19 +261,32 @@ export class Engine extends EventEmitter implements DirectEngine {
   }
 
   serveDirectly(connection: DirectConnection, head: RequestHead, body: Buffer): void {
-    const req = plainRequest(head, connection.socket)
+    const { compressionThreshold } = this.opts
+    this.servePlainly(plainRequest(head, connection.socket), (headers) => {
+      let extraHeaders = ''
+      for (const name in headers) extraHeaders += `${name}: ${headers[name]}\r\n`
+      return new DirectExchange(connection, head, body, { compressionThreshold, extraHeaders })
+    })
+  }
+
+  /** Serves a request that is plain; `open` makes its exchange, with headers for the answer. */
+  servePlainly(req: EngineRequest, open: (headers: Readonly<Record<string, string>>) => PollExchange): void {
     this.#prepare(req)
-    const { cors, compressionThreshold } = this.opts
-    let extraHeaders = ''
-    let refusal: EngineRejection | undefined
-    if (cors !== undefined) {
-      checkCors(cors, req, (_error, verdict) => {
-        for (const [name, value] of Object.entries(verdict.headers)) extraHeaders += `${name}: ${String(value)}\r\n`
-        if (!verdict.isAllowed) refusal = originRefusal(req)
+    const { cors } = this.opts
+    let exchange: PollExchange | undefined
+    if (cors === undefined) exchange = open(NO_ANSWER_HEADERS)
+    else {
+      checkCors(cors, req, (_error, { headers, isAllowed }) => {
+        exchange = open(headers)
+        if (isAllowed) return
+        exchange.refuse(originRefusal(req))
+        exchange = undefined
       })
     }
-    const exchange = new DirectExchange(connection, head, body, { compressionThreshold, extraHeaders })
-    if (refusal !== undefined) return exchange.refuse(refusal)
+    if (exchange !== undefined) this.#servePlainExchange(req, exchange)
+  }
+
+  #servePlainExchange(req: EngineRequest, exchange: PollExchange): void {
     const verdict = verify(requestToVerify(req, false), this.#view)
     switch (verdict.kind) {
       case 'refuse':
@@ -470,42 +495,44 @@ export class Engine extends EventEmitter implements DirectEngine {
   // ---- WebSocket
 
   handleUpgrade(req: EngineRequest, socket: Duplex, head: Buffer): void {
-    // Before anything else: an error without a listener would end the process.
-    socket.on('error', destroySocket)
+    const upgrade = new HttpUpgrade(req, socket as Socket, head, { frames: this.#frames, foreign: this.#foreign })
     this.#prepare(req)
     const sid = req._query!['sid']
     if (this.handOver !== undefined && typeof sid === 'string' && this.#remote?.isElsewhere(sid) === true && this.handOver(sid, req, socket, head)) return
-    if (this.#remote === undefined || this.#remote.isReady) this.#serveUpgrade(req, socket, head)
-    else this.#remote.whenReady((refusal) => this.#serveUpgrade(req, socket, head, refusal))
+    this.serveUpgrade(req, upgrade)
   }
 
-  #serveUpgrade(req: EngineRequest, socket: Duplex, head: Buffer, notReady?: EngineRejection): void {
+  /** Serves a request for a WebSocket of whatever HTTP library. */
+  serveUpgrade(req: EngineRequest, upgrade: UpgradeExchange): void {
+    if (req._query === undefined) this.#prepare(req)
+    if (this.#remote === undefined || this.#remote.isReady) this.#serveUpgrade(req, upgrade)
+    else this.#remote.whenReady((refusal) => this.#serveUpgrade(req, upgrade, refusal))
+  }
+
+  #serveUpgrade(req: EngineRequest, upgrade: UpgradeExchange, notReady?: EngineRejection): void {
     const mayAnswer = this.#middlewares.length > 0 || this.opts.cors !== undefined
     // perf: most servers add no header to the 101.
     const hasHeaders = mayAnswer || Boolean(this.opts.cookie) || this.listenerCount('headers') + this.listenerCount('initial_headers') > 0
-    const res = hasHeaders ? new ServerResponse(req) : undefined
+    const res = hasHeaders ? upgrade.openResponse(mayAnswer) : undefined
     const proceed = (refusal?: EngineRejection): void => {
+      upgrade.releaseResponse()
       const reason = refusal ?? notReady
-      if (res !== undefined && res.socket !== null) res.detachSocket(socket as Socket)
       const refuse = (rejected: EngineRejection): void => {
         this.#reportRefusal(req, rejected)
-        rejectUpgrade(socket, rejected, res?.getHeaders() ?? {})
+        upgrade.refuse(rejected)
       }
       if (reason !== undefined) return refuse(reason)
       const verdict = verify(requestToVerify(req, true), this.#view)
       if (verdict.kind === 'refuse') return refuse(verdict.reason)
-      const key = req.headers['sec-websocket-key']
-      const keyProblem = webSocketProblem(req, key)
-      if (keyProblem !== undefined) return refuse(keyProblem)
+      const problem = webSocketProblem(req)
+      if (problem !== undefined) return refuse(problem)
       this.#allowUpgrade(req, verdict, (rejected) => {
         if (rejected !== undefined) return refuse(rejected)
-        if (socket.destroyed) return
-        this.#acceptUpgrade(req, socket as Socket, head, verdict, res, key!, refuse)
+        if (!upgrade.isGone) this.#acceptUpgrade(req, upgrade, verdict, res, refuse)
       })
     }
     if (!mayAnswer || res === undefined) return proceed()
     // A middleware may answer by itself: it then writes on the connection, in HTTP, before any 101.
-    res.assignSocket(socket as Socket)
     this.#admit(req, res, proceed)
   }
 
@@ -516,66 +543,37 @@ export class Engine extends EventEmitter implements DirectEngine {
     done(upgradeProblem(verdict.session) ?? this.#forgeryRefusal(req))
   }
 
-  #acceptUpgrade(
-    req: EngineRequest,
-    socket: Socket,
-    head: Buffer,
-    verdict: Verdict<Session>,
-    res: ServerResponse | undefined,
-    key: string,
-    refuse: (reason: EngineRejection) => void,
-  ): void {
-    const start = (owner: Owner, whenOpen: (transport: WebSocketTransport | ForeignWebSocketTransport) => void): void => {
+  #acceptUpgrade(req: EngineRequest, upgrade: UpgradeExchange, verdict: Verdict<Session>, res: ServerResponse | undefined, refuse: (reason: EngineRejection) => void): void {
+    const accept = (owner: Owner, answersAtOnce: boolean, whenOpen: (edge: WebSocketEdge) => void): void => {
       if (res !== undefined && this.listenerCount('headers') > 0) this.#collectHeaders('headers', req, res)
-      const supportsBinary = !req._query!['b64']
-      socket.removeListener('error', destroySocket)
-      if (this.#foreign !== undefined) {
-        this.#foreign.accept(req, socket, head, res, (ws) => whenOpen(new ForeignWebSocketTransport(ws, owner, { supportsBinary })))
-        return
-      }
-      let answer = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${hash('sha1', key + WEBSOCKET_GUID, 'base64')}\r\n`
-      if (res !== undefined) {
-        for (const [name, value] of Object.entries(res.getHeaders())) {
-          for (const one of Array.isArray(value) ? value : [value]) answer += `${name}: ${String(one)}\r\n`
-        }
-      }
-      whenOpen(new WebSocketTransport(socket, owner, { head: answer + '\r\n', supportsBinary, frames: this.#frames, userAgent: req.headers['user-agent'] }))
+      upgrade.accept(owner, { supportsBinary: !req._query!['b64'], answersAtOnce }, whenOpen)
     }
     if (verdict.kind === 'elsewhere') {
-      const upgrade: PendingUpgrade = {
+      const pending: PendingUpgrade = {
         refuse,
         accept(owner, whenOpen, whenGone) {
-          if (socket.destroyed) return whenGone()
-          start(owner, (transport) => {
-            whenOpen(transport)
-            transport.begin()
-            transport.start(head)
-          })
+          if (upgrade.isGone) whenGone()
+          else accept(owner, true, whenOpen)
         },
       }
-      return this.#remote!.serveUpgrade(sessionRequest(req, verdict.sid), upgrade)
+      return this.#remote!.serveUpgrade(sessionRequest(req, verdict.sid), pending)
     }
     if (verdict.kind === 'upgrade') {
       const { session } = verdict
-      start(session, (transport) => {
-        const timer = probe(session, transport, this.opts.upgradeTimeout)
-        transport.begin()
-        transport.start(head)
-        socket.once('close', () => clearTimeout(timer))
+      accept(session, true, (edge) => {
+        const timer = probe(session, edge, this.opts.upgradeTimeout)
+        upgrade.whenGone(() => clearTimeout(timer))
       })
       return
     }
     if (verdict.kind !== 'handshake') return
     this.#withId(req, refuse, (id) => {
-      if (socket.destroyed) return
+      if (upgrade.isGone) return
       const { cookie } = this.opts
       if (cookie !== undefined && cookie !== false) res?.setHeader('Set-Cookie', serializeCookie(cookie, id))
       if (res !== undefined && this.listenerCount('initial_headers') > 0) this.#collectHeaders('initial_headers', req, res)
       const session = this.#createSession(id, verdict.revision, req)
-      start(session, (transport) => {
-        this.#openSession(session, transport)
-        transport.start(head)
-      })
+      accept(session, false, (edge) => this.#openSession(session, edge))
     })
   }
 
@@ -611,10 +609,6 @@ export class Engine extends EventEmitter implements DirectEngine {
   }
 }
 
-function destroySocket(this: Duplex): void {
-  this.destroy()
-}
-
 function sessionRequest(req: EngineRequest, sid: string): SessionRequest {
   const { EIO, b64 } = req._query!
   return { sid, isV4: EIO === '4', supportsBinary: !b64 }
@@ -622,19 +616,6 @@ function sessionRequest(req: EngineRequest, sid: string): SessionRequest {
 
 function requestToVerify(req: EngineRequest, isUpgrade: boolean): Parameters<typeof verify>[0] {
   return { method: req.method, query: req._query!, isUpgrade, origin: req.headers.origin }
-}
-
-function webSocketProblem(req: IncomingMessage, key: string | undefined): EngineRejection | undefined {
-  if (req.headers.upgrade?.toLowerCase() !== 'websocket' || req.method !== 'GET') {
-    return rejection('BAD_REQUEST', { name: 'TRANSPORT_HANDSHAKE_ERROR' }, 'expected GET with Upgrade: websocket')
-  }
-  if (key === undefined || !/^[+/0-9A-Za-z]{22}==$/.test(key)) {
-    return rejection('BAD_REQUEST', { name: 'TRANSPORT_HANDSHAKE_ERROR' }, 'missing or invalid Sec-WebSocket-Key')
-  }
-  if (req.headers['sec-websocket-version'] !== '13' && req.headers['sec-websocket-version'] !== '8') {
-    return { ...rejection('BAD_REQUEST', { name: 'TRANSPORT_HANDSHAKE_ERROR' }, 'expected Sec-WebSocket-Version: 13'), status: 426 }
-  }
-  return undefined
 }
 
 function originRefusal(req: EngineRequest): EngineRejection {

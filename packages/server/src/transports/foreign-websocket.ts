@@ -85,10 +85,6 @@ export class ForeignWebSocketTransport implements WebSocketEdge {
     ws.on('close', (code, reason) => this.#report('transport close', { code, reason: String(reason) }))
   }
 
-  /** The foreign server has sent the 101, and reads what came with it. */
-  begin(): void {}
-  start(): void {}
-
   deliver(batch: readonly OutgoingMessage[]): void {
     const count = batch.length
     this.writable = false
