@@ -11,6 +11,7 @@ export class Emitter<
 > {
   readonly #listeners: Map<string | symbol, Listener[]> = new Map()
 
+  /** Adds a listener; the same one twice is called twice. */
   on<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event: Event, listener: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this {
     const listeners = this.#listeners.get(event)
     if (listeners) listeners.push(listener)
@@ -18,6 +19,7 @@ export class Emitter<
     return this
   }
 
+  /** Adds a listener that is removed before its first call. */
   once<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event: Event, listener: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this {
     const wrapper = (...args: any[]): void => {
       this.off(event, wrapper as any)
@@ -27,6 +29,7 @@ export class Emitter<
     return this.on(event, wrapper as any)
   }
 
+  /** Removes a listener, all of an event, or all. */
   off<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event?: Event, listener?: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this {
     if (event === undefined) this.#listeners.clear()
     else {
@@ -43,14 +46,17 @@ export class Emitter<
     return this
   }
 
+  /** Sends an event; what that means is the subclass's. */
   emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: EventParams<EmitEvents, Event>): this {
     return this.emitReserved(event, ...args)
   }
 
+  /** The listeners of an event, in the order in which they are called. */
   listeners<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event: Event): ReservedOrUserListener<ReservedEvents, ListenEvents, Event>[] {
     return (this.#listeners.get(event) ?? []) as ReservedOrUserListener<ReservedEvents, ListenEvents, Event>[]
   }
 
+  /** Whether anybody listens to an event. */
   hasListeners(event: ReservedOrUserEventNames<ReservedEvents, ListenEvents>): boolean {
     return this.#listeners.has(event)
   }
@@ -65,8 +71,12 @@ export class Emitter<
 /** The names of the DOM and of Node for the same. */
 // oxlint-disable-next-line no-unused-vars -- both declarations must name the same parameters
 export interface Emitter<ListenEvents extends EventsMap = EventsMap, EmitEvents extends EventsMap = EventsMap, ReservedEvents extends EventsMap = {}> {
+  /** The same as `on`. */
   addEventListener<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event: Event, listener: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this
+  /** The same as `off`. */
   removeListener<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event?: Event, listener?: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this
+  /** The same as `off`. */
   removeEventListener<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event?: Event, listener?: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this
+  /** The same as `off`. */
   removeAllListeners(event?: ReservedOrUserEventNames<ReservedEvents, ListenEvents>): this
 }

@@ -11,6 +11,10 @@ const managers = new Map<string, Manager>()
 
 type Options = Partial<ManagerOptions & SocketOptions> & { 'force new connection'?: boolean }
 
+/**
+ * The socket of the namespace that the URL's path names ("/" without one). Calls with the same origin share one Manager and its connection,
+ * unless `forceNew` is set or the namespace is in use. Without a URL: the page's own server.
+ */
 export function io(options?: Options): Socket
 export function io(uri?: string, options?: Options): Socket
 export function io(first?: string | Options, second?: Options): Socket {

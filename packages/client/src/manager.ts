@@ -20,27 +20,41 @@ import type { Timer } from './timers.ts'
 import type { TransportError } from './transports/transport-error.ts'
 import { parseUrl } from './url.ts'
 
+/** Events of `socket.io`. */
 export interface ManagerReservedEvents {
+  /** The engine session is there; sockets join their namespaces next. */
   open: () => void
+  /** An attempt to connect failed. Sockets tell it as "connect_error". */
   error: (error: Error) => void
+  /** A heartbeat of the server came. */
   ping: () => void
+  /** A packet of any namespace came. */
   packet: (packet: SocketPacket) => void
+  /** The engine session ended, with the reason that sockets tell as "disconnect". */
   close: (reason: string, description?: DisconnectDescription) => void
+  /** `reconnectionAttempts` are used up; it gives up. */
   reconnect_failed: () => void
+  /** An attempt begins, counted from 1. */
   reconnect_attempt: (attempt: number) => void
+  /** An attempt failed; the error is that of "connect_error". */
   reconnect_error: (error: Error) => void
+  /** It is connected again, at this attempt. */
   reconnect: (attempt: number) => void
 }
 
 /** What `connect_error` carries when there is no connection: why in a word, what was tried, what to do. */
 export interface ConnectErrorDetails {
+  /** A code of docs/errors.md. */
   code: ConnectErrorCode
+  /** Each try of this attempt: transport, revision, and what came back. */
   attempts: readonly Attempt[]
+  /** What to check, in a sentence; short in builds for browsers. */
   help: string
 }
 
 /** An event or acknowledgement that was not sent, because the server would have closed the connection over it. */
 export interface TooLargeError extends Error {
+  /** Always this one. */
   code: 'TW_ERR_TOO_LARGE'
   /** Most bytes of one message that the server takes. */
   limit: number
@@ -57,6 +71,7 @@ const SETTINGS = {
   timeout: 20_000,
 }
 
+/** One connection to a server, for the sockets of all namespaces: opens it, finds the server's revision, reconnects. */
 export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEvents extends EventsMap = ListenEvents> extends Emitter<
   {},
   {},
@@ -64,13 +79,19 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
 > {
   /** The URL of the server; undefined for the one the page came from. */
   declare readonly uri: string
+  /** The options as they were given; those for the engine may be changed between attempts. */
   declare opts: Partial<ManagerOptions & SocketOptions>
   /** The engine session of the current connection. */
   declare engine: EngineClient
+  /** compat: the option `autoConnect`, off after `close()`. */
   declare _autoConnect: boolean
+  /** compat: "opening" and "open" are about the current engine. */
   _readyState: 'opening' | 'open' | 'closed' = 'closed'
+  /** compat: between the loss of a connection and the next one. */
   _reconnecting = false
+  /** compat: its sockets by namespace. */
   readonly nsps: { [name: string]: Socket<any, any> } = {}
+  /** compat: the delays of reconnection. */
   readonly backoff: Backoff = new Backoff()
   #codec: ClientCodec | undefined
   #skipReconnect = false
@@ -93,11 +114,17 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
 
   // ---- settings: each a method (see the interface below) that reads without an argument and sets with one
 
+  /** compat: behind the method of that name. */
   declare _reconnection: boolean
+  /** compat: behind the method of that name. */
   declare _reconnectionAttempts: number
+  /** compat: behind the method of that name. */
   declare _reconnectionDelay: number
+  /** compat: behind the method of that name. */
   declare _reconnectionDelayMax: number
+  /** compat: behind the method of that name. */
   declare _randomizationFactor: number
+  /** compat: behind the method of that name. */
   declare _timeout: number | false
 
   static {

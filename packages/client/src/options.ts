@@ -2,12 +2,13 @@
 import type { Revision } from './engine/negotiation.ts'
 import type { TransportConstructor } from './transports/transport.ts'
 
+/** Options of connections and transports. */
 export interface EngineClientOptions {
-  /** Where the server is, for a Manager made without a URL. */
+  /** Where the server is, for a Manager made without a URL. Default: the page's host; none elsewhere. */
   hostname?: string
-  /** The same as `hostname`. */
+  /** The same as `hostname`. Default: `hostname`. */
   host?: string
-  /** Default 80, or 443 with `secure`. */
+  /** Port of the server. Default: 443 with `secure`, else 80. */
   port?: string | number
   /** https and wss instead of http and ws. Default false. */
   secure?: boolean
@@ -15,7 +16,7 @@ export interface EngineClientOptions {
   path?: string
   /** Whether a slash ends the path in requests. Default true. */
   addTrailingSlash?: boolean
-  /** Sent with every request. */
+  /** Added to the URL of every request; `handshake.query` on the server. Default: the query of the URL. */
   query?: { [key: string]: any }
   /** Names in the order they are tried, or classes. Default polling, websocket, webtransport (where the runtime has it). */
   transports?: readonly (string | TransportConstructor)[]
@@ -34,15 +35,15 @@ export interface EngineClientOptions {
   forceBase64?: boolean
   /** A parameter that differs in each request, to get around caches. Default true for polling, false for WebSocket. */
   timestampRequests?: boolean
-  /** Its name. Default "t". */
+  /** The name of that parameter. Default "t". */
   timestampParam?: string
   /** Cookies with requests to other sites; in Node, the cookies that the server has set. Default false. */
   withCredentials?: boolean
-  /** Headers of the requests; browsers send them with polling only. */
+  /** Headers of the requests; browsers send them with polling only. Default none. */
   extraHeaders?: { [header: string]: string }
-  /** Milliseconds for one polling request. */
+  /** Milliseconds for one polling request. Default: unlimited; `timeout` and heartbeats notice what hangs. */
   requestTimeout?: number
-  /** Options for one transport by its name, over the others. */
+  /** Options for one transport by its name, over the others. Default none. */
   transportOptions?: { [transport: string]: Partial<EngineClientOptions> }
   /** Close without a "disconnect" event when the page is left. Default false. */
   closeOnBeforeunload?: boolean
@@ -50,20 +51,25 @@ export interface EngineClientOptions {
   autoUnref?: boolean
   /** Timers of the runtime even when a test has replaced the global functions. Default false. */
   useNativeTimers?: boolean
-  /** Subprotocols of the WebSocket. */
+  /** Subprotocols of the WebSocket. Default none. */
   protocols?: string | string[]
-  /** Node: an `http.Agent`, or one for https. */
+  /** Node: an `http.Agent`, or one for https. Default: Node's own. */
   agent?: any
-  /** Node: TLS, as of `tls.connect`. */
+  /** Node, TLS, as of `tls.connect`: certificate and key in one. Default: that of Node. */
   pfx?: any
+  /** Node, TLS, as of `tls.connect`: private key of the client. Default: that of Node. */
   key?: any
+  /** Node, TLS, as of `tls.connect`: of `key` or `pfx`. Default: that of Node. */
   passphrase?: any
+  /** Node, TLS, as of `tls.connect`: certificate of the client. Default: that of Node. */
   cert?: any
+  /** Node, TLS, as of `tls.connect`: authorities to trust. Default: that of Node. */
   ca?: any
+  /** Node, TLS, as of `tls.connect`: allowed ciphers. Default: that of Node. */
   ciphers?: any
   /** Node: false accepts any certificate. Default true. */
   rejectUnauthorized?: boolean
-  /** Accepted for compatibility: the client's WebSocket does not compress. */
+  /** Accepted for compatibility: the client's WebSocket does not compress. Default: without effect. */
   perMessageDeflate?: any
   /** The revision the server speaks: 4 for socket.io 3.x and 4.x, 3 for 1.x and 2.x. Default "auto": found out. */
   protocolVersion?: Revision | 'auto'
@@ -79,7 +85,7 @@ export interface ManagerOptions extends EngineClientOptions {
   multiplex: boolean
   /** Reconnect after the connection is lost. Default true. */
   reconnection: boolean
-  /** Default Infinity. */
+  /** Attempts to reconnect before it gives up ("reconnect_failed"). Default Infinity. */
   reconnectionAttempts: number
   /** Milliseconds before the first attempt; doubled for each following one. Default 1000. */
   reconnectionDelay: number
@@ -91,15 +97,16 @@ export interface ManagerOptions extends EngineClientOptions {
   timeout: number
   /** Connect when made; false waits for `connect()`. Default true. */
   autoConnect: boolean
-  /** A parser instead of ours: an object with Encoder and Decoder; servers must use the same. */
+  /** A parser instead of JSON with attachments: an object with Encoder and Decoder; the server must use the same. Default: JSON. */
   parser: any
 }
 
+/** Options of one namespace. */
 export interface SocketOptions {
-  /** Sent with CONNECT: an object, or a function that calls back with one. */
+  /** Sent with CONNECT: an object, or a function that calls back with one before each attempt. Default none. */
   auth?: { [key: string]: any } | ((callback: (data: object) => void) => void)
-  /** How often an event is sent again until it is acknowledged. */
+  /** How often an event is sent again until it is acknowledged; events then go one at a time. Default: not at all. */
   retries?: number
-  /** Milliseconds to wait for acknowledgements, when `timeout()` says nothing else. */
+  /** Milliseconds to wait for acknowledgements, when `timeout()` says nothing else. Default: for ever. */
   ackTimeout?: number
 }

@@ -18,14 +18,25 @@ export type DisconnectDescription = Error | { description: string; context?: unk
 
 /** A refusal by the server: `data` is what its middleware put on the error. */
 export interface ExtendedError extends Error {
+  /** What the server's middleware set as `error.data`. */
   data?: any
 }
 
+/** Events that a socket tells by itself. */
 export interface SocketReservedEvents {
+  /** It has joined its namespace, after each connection; `recovered` says whether the session was kept. */
   connect: () => void
+  /**
+   * It could not connect, or the server refused. While `active` is true it tries again by itself; after a refusal by a middleware it does
+   * not.
+   */
   connect_error: (error: ExtendedError) => void
   /** Beyond the official events: an event or acknowledgement that was not sent, and that has no callback to tell. */
   emit_error: (error: TooLargeError, args: readonly any[]) => void
+  /**
+   * It has left its namespace. After "io server disconnect" and "io client disconnect" it does not come back by itself. Reasons:
+   * docs/errors.md.
+   */
   disconnect: (reason: Socket.DisconnectReason, description?: DisconnectDescription) => void
 }
 
@@ -47,6 +58,10 @@ interface QueuedEvent {
   isPending: boolean
 }
 
+/**
+ * One namespace on a connection: what `io(url)` gives. `emit` sends, `on` receives; while there is no connection events wait in
+ * `sendBuffer`, unless they are volatile.
+ */
 export class Socket<
   ListenEvents extends EventsMap = DefaultEventsMap,
   EmitEvents extends EventsMap = ListenEvents,
@@ -69,12 +84,19 @@ export class Socket<
   receiveBuffer: (readonly any[])[] = []
   /** Packets that wait for a connection. */
   sendBuffer: SocketPacket[] = []
+  /** compat: flags for the next `emit`. */
   flags: Flags = {}
+  /** compat: callbacks that wait for their acknowledgement, by its id. */
   acks: { [id: number]: Ack } = {}
+  /** compat: the next acknowledgement id. */
   ids = 0
+  /** compat: the secret id of the session, for recovery. */
   _pid: string | undefined
+  /** compat: the latest event received, for recovery. */
   _lastOffset: string | undefined
+  /** compat: events of a socket with `retries` that are not acknowledged. */
   readonly _queue: QueuedEvent[] = []
+  /** compat: their numbers. */
   _queueSeq = 0
   readonly #options: Partial<SocketOptions>
   #unsubscribe: (() => void) | undefined
@@ -282,6 +304,7 @@ export class Socket<
     this._drainQueue()
   }
 
+  /** compat: sends the first of `_queue`, again with `force`. */
   _drainQueue(force = false): void {
     const event = this._queue[0]
     if (!this.connected || !event || (event.isPending && !force)) return
@@ -293,6 +316,7 @@ export class Socket<
 
   // ---- in
 
+  /** Takes a packet of its namespace. @internal */
   _route(packet: SocketPacket): void {
     // A 2.x server sends a refusal of "/" to all namespaces.
     const isForAll = HAS_REVISION_3 && this.io.revision === 3 && packet.type === PacketType.CONNECT_ERROR && packet.nsp === '/'

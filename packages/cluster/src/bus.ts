@@ -1,6 +1,7 @@
 // What a driver does: it moves bytes between nodes on an existing engine, at most once, and says when it cannot. Everything stronger (order,
 // no loss, no duplicates, fencing) is made by the link above it. One driver is one file; all pass one contract suite.
 
+/** What nodes may rely on. */
 export interface BusCapabilities {
   /** Messages of one publisher on one subject arrive in the order in which they were published, unless they are lost. */
   readonly isOrdered: boolean
@@ -17,14 +18,17 @@ export type BusState = 'up' | 'down'
 /** `bytes` belongs to the handler. A handler that throws is a defect of the cluster, not of the driver. */
 export type BusHandler = (bytes: Uint8Array, subject: string) => void
 
+/** A subject that is listened to. */
 export interface BusSubscription {
   /** Resolves when no further message will be handed over. */
   unsubscribe(): Promise<void>
 }
 
+/** What carries bytes between nodes, at most once: implement it to use another broker. Order and completeness are made above it. */
 export interface Bus {
   /** "redis", "nats", "postgres", "in-process", "in-host": for logs and node info. */
   readonly name: string
+  /** Facts of the engine, the same for the bus's whole life. */
   readonly capabilities: BusCapabilities
   /** Others than the nodes of this cluster may be able to publish there: nodes then need a secret. */
   readonly isShared?: boolean

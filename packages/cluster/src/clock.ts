@@ -1,5 +1,6 @@
 // Time as a cluster node sees it: monotonic milliseconds, timers, and the end of a turn of the event loop. The simulation puts its own in.
 
+/** Time and timers of a node: real ones, or those of a simulation. */
 export interface ClusterClock {
   /** Monotonic milliseconds. */
   now(): number

@@ -4,11 +4,13 @@
 /** Four characters of [A-Za-z0-9_-], random per boot: the first four of every id that a node makes. */
 export type Incarnation = string
 
+/** What a node tells about itself, with each heartbeat. */
 export interface NodeInfo {
   /** Chosen by the user, or host name and process id: for people, never for routing. */
   readonly name: string
   /** Release of tidewire and version of the bus format. */
   readonly version: string
+  /** The version of the bus format that both speak. */
   readonly format: number
   /** Where a balancer reaches it, when the user says so. */
   readonly address: string | undefined
@@ -19,9 +21,13 @@ export interface NodeInfo {
 /** `suspect`: silent for 3 s; left out of queries, its sessions wait. `dead` members are in no list. */
 export type MemberState = 'alive' | 'suspect'
 
+/** Another node. */
 export interface Member {
+  /** The first four characters of every id that it makes. */
   readonly incarnation: Incarnation
+  /** Whether it has been heard of lately. */
   readonly state: MemberState
+  /** What it tells about itself. */
   readonly info: NodeInfo
 }
 
@@ -55,10 +61,15 @@ export type SendResult = 'sent' | 'full' | 'down'
 
 /** Totals since the start, and what is queued now. */
 export interface ClusterStats {
+  /** Other nodes now. */
   readonly members: number
+  /** Since the start. */
   readonly framesSent: number
+  /** Since the start. */
   readonly framesReceived: number
+  /** Since the start, heads and codes included. */
   readonly bytesSent: number
+  /** Since the start, heads and codes included. */
   readonly bytesReceived: number
   /** Links that ended because something was lost. */
   readonly holes: number

@@ -9,9 +9,13 @@ import type { PgPoolLike } from './drivers/postgres.ts'
 import { createRedisBus } from './drivers/redis.ts'
 import type { RedisClientLike } from './drivers/redis.ts'
 
+/** "redis://…", "rediss://…", "nats://…", "postgres://…", "in-host:…", a client of `redis`, `ioredis` or NATS, a Pool of `pg`, or a bus. */
 export type BusTarget = string | Bus | RedisClientLike | NatsConnectionLike | PgPoolLike
 
-/** @throws TidewireError TW_ERR_CLUSTER_OPTION for what is none of these */
+/**
+ * The bus of a broker: from its URL, or from a client that the application has, which stays its own to close.
+ * @throws TidewireError TW_ERR_CLUSTER_OPTION for what is none of these
+ */
 export function createBus(target: BusTarget): Bus {
   if (typeof target === 'string') return createFromUrl(target)
   if (isBus(target)) return target

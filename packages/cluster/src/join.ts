@@ -20,8 +20,11 @@ import { SessionRouting } from './routing/session-routing.ts'
 /** A member that has a link answers within a round trip; one that does not is no reason to serve nobody. */
 const READY_WAIT_MS = 3_000
 
+/** A node with its services, not started yet. */
 export interface PreparedCluster {
+  /** What the server uses of it. */
   readonly joined: JoinedCluster
+  /** Joins; resolves when links to all members found are up. */
   start(): Promise<void>
 }
 

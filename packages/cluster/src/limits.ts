@@ -1,5 +1,6 @@
 // Every bound and interval of a cluster node in one table, each with its reason. Tests and the simulation may change them.
 
+/** Bounds and intervals of a node. Milliseconds end in Ms, bytes in Bytes. */
 export interface ClusterLimits {
   /** Between two heartbeats: a third of what makes a member suspect. */
   readonly beatMs: number

@@ -28,6 +28,10 @@ const { encodeHello, isHello, readFrame } = clusterCodec
 /** Drawing an incarnation that is taken this often means that something else is wrong. */
 const MAX_DRAWS = 16
 
+/**
+ * A node on a bus, for those who put the parts together themselves; services register before `start`. @throws TidewireError
+ * TW_ERR_CLUSTER_SECRET, TW_ERR_CLUSTER_OPTION
+ */
 export function createClusterNode(bus: Bus, options: ClusterNodeOptions = {}): ClusterNode {
   return new Node(bus, resolveOptions(bus, options))
 }

@@ -9,6 +9,7 @@ import type { Incarnation } from './cluster-node.ts'
 import { DEFAULT_CLUSTER_LIMITS } from './limits.ts'
 import type { ClusterLimits } from './limits.ts'
 
+/** What a node can be told. */
 export interface ClusterNodeOptions {
   /** The first four characters of the ids that this node makes; drawn here when it is not given. */
   readonly incarnation?: Incarnation
@@ -31,7 +32,9 @@ export interface ClusterNodeOptions {
   readonly prefix?: string
   /** What goes wrong and needs no action of the code: one call an event. Default: a process warning. */
   readonly onError?: (error: TidewireError) => void
+  /** Bounds and intervals; those that are not given keep their defaults. */
   readonly limits?: Partial<ClusterLimits>
+  /** Replaced by tests. */
   readonly clock?: ClusterClock
   /** Bus formats that this node speaks. For tests of mixed releases. */
   readonly formats?: { readonly min: number; readonly max: number }

@@ -4,8 +4,11 @@ const BRAND = Symbol.for('tidewire.error')
 
 /** An error with a stable `code`, a cause and whether trying again can help. Match on `code`, not on the class. */
 export class TidewireError extends Error {
+  /** One of the codes in docs/errors.md; never reused for something else. */
   readonly code: string
+  /** True when the same call may succeed later: a broker that is away, not an option that is wrong. */
   readonly retryable: boolean
+  /** Facts for logs, as the message names them; which ones depends on the code. */
   readonly details: Readonly<Record<string, unknown>> | undefined
 
   constructor(
@@ -28,6 +31,7 @@ export class TidewireError extends Error {
   }
 }
 
+/** Codes of `ProtocolError`: what is wrong with what came, or with what was to be sent. Causes and remedies: docs/errors.md. */
 export type ProtocolErrorCode =
   | 'TW_ERR_ENGINE_PACKET'
   | 'TW_ERR_ENGINE_PAYLOAD'
@@ -42,7 +46,9 @@ export type ProtocolErrorCode =
 
 /** The peer (or, when encoding, the application) broke the protocol. `closeCode` is set by the WebSocket codec. */
 export class ProtocolError extends TidewireError {
+  /** Which codec refused, and over what. */
   declare readonly code: ProtocolErrorCode
+  /** The WebSocket close code to answer with (RFC 6455, 7.4.1); undefined for errors of other codecs. */
   readonly closeCode: number | undefined
 
   constructor(code: ProtocolErrorCode, message: string, options: { cause?: unknown; closeCode?: number } = {}) {

@@ -1,5 +1,6 @@
 // Every bound of the codecs: one table, each with its reason. Servers and clients may override them by option.
 
+/** Bounds of the codecs where nothing else is said. */
 export const DEFAULT_LIMITS = {
   /** Attachments accepted in one Socket.IO packet; the official limit since parsers 3.3.5, 3.4.4 and 4.2.6. */
   maxAttachments: 10,

@@ -17,16 +17,17 @@ const RETRY_MS = [500, 1_000, 2_000, 5_000]
 /** Polls that other nodes' sessions have here get so long to be answered when this node goes. */
 const LEAVE_MS = 1_000
 
+/** The option `cluster` in full. */
 export interface ClusterSettings {
-  /** "redis://…", "nats://…", "postgres://…", a client of such an engine that the application has made, or a bus. */
+  /** "redis://…", "nats://…", "postgres://…", a client of such an engine that the application has made, or a bus. No default. */
   readonly bus: string | object
-  /** What all nodes know and nobody else; or TIDEWIRE_CLUSTER_SECRET in the environment. */
+  /** What all nodes know and nobody else: signs what they send each other. Default: TIDEWIRE_CLUSTER_SECRET of the environment. */
   readonly secret?: string
-  /** Goes without a secret on a broker that others may reach. */
+  /** Goes without a secret on a broker that others may reach: they can then speak for any node. Default false. */
   readonly insecure?: boolean
   /** For people: in logs and node lists. Default: host name and process id. */
   readonly name?: string
-  /** Where a balancer reaches this node, for those who list nodes. */
+  /** Where a balancer reaches this node, for those who list nodes. Default none. */
   readonly address?: string
   /** Clusters that share a broker have different prefixes. Default "tidewire". */
   readonly prefix?: string
@@ -35,9 +36,13 @@ export interface ClusterSettings {
 /** Settings, or their `bus` alone. */
 export type ClusterOption = string | object | ClusterSettings
 
+/** Another node of the cluster. */
 export interface ClusterMember {
+  /** Four characters, random per boot: every id that the node makes begins with them. */
   readonly incarnation: string
+  /** "suspect" after three seconds of silence; questions to all nodes then leave it out. */
   readonly state: 'alive' | 'suspect'
+  /** What it tells about itself. */
   readonly info: {
     readonly name: string
     readonly version: string
@@ -46,7 +51,7 @@ export interface ClusterMember {
   }
 }
 
-/** What @tidewire/cluster gives a server that joins. */
+/** What the cluster package gives a server that joins. @internal */
 export interface JoinedCluster {
   readonly incarnation: string
   readonly members: ReadonlyMap<string, ClusterMember>
@@ -57,7 +62,7 @@ export interface JoinedCluster {
   leave(timeoutMs: number): Promise<void>
 }
 
-/** What the server gives. */
+/** What the server gives. @internal */
 export interface ClusterHost {
   readonly ids: Pick<IdSource, 'incarnation' | 'redraw'>
   readonly adapter: new (nsp: any) => any
@@ -119,6 +124,7 @@ export class Cluster extends EventEmitter implements RemoteSessions {
     return this.#joined?.members ?? new Map()
   }
 
+  /** Counters of links and bus, or undefined before the node has joined. */
   stats(): Readonly<Record<string, number>> | undefined {
     return this.#joined?.stats()
   }
@@ -139,6 +145,7 @@ export class Cluster extends EventEmitter implements RemoteSessions {
     })
   }
 
+  /** An engine of this server becomes one of the cluster's. @internal */
   addEngine(sessions: LocalSessions): void {
     this.#engines.push(sessions)
     this.#joined?.addEngine(sessions)
@@ -238,10 +245,12 @@ export class Cluster extends EventEmitter implements RemoteSessions {
     return this.#joined!.routing.explainUnknown(sid)
   }
 
+  /** For a session of another node. @internal */
   servePoll(request: SessionRequest, exchange: PollExchange): void {
     this.#joined!.routing.servePoll(request, exchange)
   }
 
+  /** For a session of another node. @internal */
   serveUpgrade(request: SessionRequest, upgrade: PendingUpgrade): void {
     this.#joined!.routing.serveUpgrade(request, upgrade)
   }

@@ -26,9 +26,13 @@ type AnySocket = Socket<any, any, any, any>
 /** How long the attachments of one packet may take. */
 const ATTACHMENTS_TIMEOUT_MS = 30_000
 
+/** One client over all its namespaces, as `socket.client`. */
 export class Connection implements SessionHandler {
+  /** The Engine.IO session. */
   readonly conn: EngineSession
+  /** The server that it belongs to. */
   readonly server: Server<any, any, any, any>
+  /** The Socket.IO protocol: 4 for clients of 1.x and 2.x, 5 for those of 3.x and 4.x. */
   readonly revision: SocketRevision
   readonly #decoder: PacketDecoder
   /** perf: nearly every client is in one namespace; a map costs 180 bytes for it. */
@@ -54,14 +58,17 @@ export class Connection implements SessionHandler {
     return this.conn.id
   }
 
+  /** The handshake request. */
   get request(): IncomingMessage {
     return this.conn.request
   }
 
+  /** Its sockets by their ids: a copy. */
   get sockets(): Map<string, Socket<any, any, any, any>> {
     return new Map(this.#all().map((socket) => [socket.id, socket]))
   }
 
+  /** Its sockets by namespace: a copy. */
   get nsps(): Map<string, AnySocket> {
     return new Map(this.#all().map((socket) => [socket.nsp.name, socket]))
   }
@@ -77,6 +84,7 @@ export class Connection implements SessionHandler {
     return this.#socketsByNamespace?.get(name)
   }
 
+  /** Whether anything can still be sent. */
   get isOpen(): boolean {
     return this.conn.readyState === 'open'
   }
@@ -177,17 +185,20 @@ export class Connection implements SessionHandler {
     this.write(new EncodedPacket({ type: PacketType.CONNECT_ERROR, nsp: namespace.name, data }, this.server.codec))
   }
 
+  /** Forgets a socket that has left. @internal */
   remove(socket: Socket<any, any, any, any>): void {
     if (this.#only === socket) this.#only = undefined
     else if (this.#socketsByNamespace?.get(socket.nsp.name) === socket) this.#socketsByNamespace.delete(socket.nsp.name)
   }
 
+  /** Whether it has joined a namespace. @internal */
   get hasSockets(): boolean {
     return this.#only !== undefined || (this.#socketsByNamespace?.size ?? 0) > 0
   }
 
   // ---- out
 
+  /** Sends a packet that is encoded once for all. @internal */
   write(encoded: EncodedPacket, flags?: WriteFlags): void {
     const { conn } = this
     if (conn.readyState !== 'open' || (flags?.volatile === true && !conn.writable)) return
@@ -210,6 +221,7 @@ export class Connection implements SessionHandler {
     this.close()
   }
 
+  /** Disconnects all its sockets and closes the session. */
   close(): void {
     if (this.conn.readyState === 'open') this.conn.close()
   }

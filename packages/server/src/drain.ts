@@ -2,6 +2,7 @@
 // clients do not all come back to the other nodes at once. A session closes when its client has fetched what was waiting for it.
 import type { Engine } from './engine/engine.ts'
 
+/** How a node is emptied by `io.drain()`. */
 export interface DrainOptions {
   /** Milliseconds after which the sessions that are left are cut. Default 20000. */
   timeout?: number
@@ -11,6 +12,7 @@ export interface DrainOptions {
   notice?: number
 }
 
+/** What became of the sessions, in numbers. */
 export interface DrainResult {
   /** Sessions that there were: of this node, and of others whose WebSocket is here. */
   sessions: number

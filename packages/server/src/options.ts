@@ -8,6 +8,7 @@ import type { HandlerErrorHook } from './socket/handler-errors.ts'
 /** An adapter class, or a function that makes one for a namespace (`createAdapter()` of the published adapters). */
 export type AdapterConstructor = (new (nsp: any) => any) | ((nsp: any) => any)
 
+/** Everything that `new Server(http, options)` takes; constructors want a `Partial` of it. */
 export interface ServerOptions extends EngineOptions, AttachOptions {
   /** Path the server answers under. Default "/socket.io". */
   path: string
@@ -17,10 +18,10 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
   adapter: AdapterConstructor
   /**
    * Makes this server a node of a cluster: any request of a session may land on any node, and broadcasts reach all. "redis://…",
-   * "nats://…", "postgres://…", a bus, or settings with one. Needs @tidewire/cluster.
+   * "nats://…", "postgres://…", a bus, or settings with one; the package `@tidewire/cluster` must be installed. Default: one node alone.
    */
   cluster: ClusterOption
-  /** A parser instead of ours; clients must use the same. */
+  /** A parser instead of JSON with attachments, an object with Encoder and Decoder; clients must use the same. Default: JSON. */
   parser: any
   /** Milliseconds a client may take to join a namespace. Default 45000. */
   connectTimeout: number

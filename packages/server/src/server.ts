@@ -78,6 +78,14 @@ const ServerBase = LazyEmitter as unknown as {
     ServerViews
 }
 
+/**
+ * A Socket.IO server: namespaces, rooms and clients of every version on one HTTP server. Calls that name no namespace mean the main one,
+ * "/".
+ *
+ * @example
+ * const io = new Server(httpServer)
+ * io.on('connection', (socket) => socket.on('say', (text, ack) => ack(text)))
+ */
 export class Server<
   ListenEvents extends EventsMap = DefaultEventsMap,
   EmitEvents extends EventsMap = ListenEvents,
@@ -100,7 +108,9 @@ export class Server<
   readonly cluster: Cluster | undefined
   /** Makes the ids of its sessions and sockets. */
   readonly ids: IdSource
+  /** Encodes and decodes packets, by the option `parser`. @internal */
   readonly codec: Codec
+  /** The option `cleanupEmptyChildNamespaces`. @internal */
   readonly cleansUpChildren: boolean
   /** Bytes of attachments that one connection may leave half sent. */
   readonly maxWaitingBytes: number
@@ -280,6 +290,7 @@ export class Server<
     return this
   }
 
+  /** Puts a connection behind an engine session. @internal */
   serveSession(session: EngineSession): void {
     // oxlint-disable-next-line no-new -- it puts itself behind the session
     new Connection(this as Server<any, any, any, any>, session)
@@ -502,7 +513,7 @@ export class Server<
   ): Promise<FirstNonErrorArg<Last<EventParams<ServerSideEvents, Event>>>[]> {
     return this.sockets.serverSideEmitWithAck(event, ...args)
   }
-  /** @deprecated Use `fetchSockets`. */
+  /** The ids of the sockets, those of other nodes included. @deprecated Use `fetchSockets`. */
   allSockets(): Promise<Set<SocketId>> {
     return this.sockets.allSockets()
   }

@@ -7,13 +7,15 @@ import type { DrainOptions } from './drain.ts'
 import { Primary } from './workers/primary.ts'
 import { serveWorker } from './workers/worker.ts'
 
+/** How many processes, and how they end. */
 export interface WorkersOptions {
   /** Processes. Default: one for each core that this process may use. */
   count?: number
-  /** How a worker is emptied when it is stopped. */
+  /** How a worker is emptied when it is stopped. Default: as `io.drain()` without options. */
   drain?: DrainOptions
 }
 
+/** What a worker is told. */
 export interface WorkerContext {
   /** 1, 2, …; a worker that takes the place of one that crashed has a new one. */
   readonly number: number
@@ -23,13 +25,19 @@ export interface WorkerContext {
 
 /** What a worker needs of its server: a `Server` of tidewire has it. */
 export interface WorkerServer {
+  /** Its membership; undefined without the option `cluster`, which is refused. */
   readonly cluster: { readonly incarnation: string; ready(): Promise<void> } | undefined
+  /** Its engine, once attached. */
   readonly engine: { handOver: ((sid: string, req: IncomingMessage, socket: Duplex, head: Buffer) => boolean) | undefined } | undefined
+  /** The HTTP server that connections are handed to. */
   readonly httpServer: unknown
+  /** Empties it before the process ends. */
   drain(options?: DrainOptions): Promise<unknown>
+  /** Ends what is left. */
   close(): Promise<void>
 }
 
+/** The running workers, in the primary. */
 export interface Workers {
   /** Process ids. */
   readonly pids: readonly number[]

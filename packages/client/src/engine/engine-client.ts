@@ -22,9 +22,13 @@ const debug = HAS_DEBUG ? scope('engine.io-client:socket') : undefined
 
 /** One try to open a session, and what came back. */
 export interface Attempt {
+  /** "polling", "websocket" or "webtransport". */
   transport: string
+  /** The revision that was asked for. */
   revision: Revision
+  /** What came back, in words. */
   error: string
+  /** The HTTP status, where there was an answer. */
   status?: number
 }
 
@@ -33,15 +37,28 @@ const BUILT_IN: { [name: string]: TransportConstructor } = { polling: Polling, w
 /** What polling is left for, the best first, and how long that may take before the next is tried in its place. */
 const UPGRADES = ['webtransport', 'websocket']
 const PATIENCE_MS = 1000
+/**
+ * One Engine.IO session from the client's side, as `socket.io.engine`.
+ *
+ * Events, under the official names: "open", "handshake", "packet", "packetCreate", "drain", "flush", "upgrading", "upgrade",
+ * "upgradeError", "close".
+ */
 export class EngineClient extends Emitter {
   /** compat: whether the last connection used WebSocket, for `rememberUpgrade`. */
   static priorWebsocketSuccess = false
+  /** The session id; undefined before the handshake. */
   id: string | undefined
+  /** "closing": what waits is still sent. */
   readyState: 'opening' | 'open' | 'closing' | 'closed' = 'opening'
+  /** The transport in use; changes with "upgrade". */
   transport!: Transport
+  /** The Engine.IO revision that the server speaks, once it has answered; before that, the one it is asked for. */
   revision: Revision
+  /** Packets that are not written yet, or under way. */
   writeBuffer: EnginePacket[] = []
+  /** compat: binary data comes as ArrayBuffer in browsers, as Buffer in Node. */
   binaryType = 'arraybuffer'
+  /** What has been tried until it opened or failed. */
   readonly attempts: Attempt[] = []
   /** Bytes of the largest message that the server takes, if it has said so. */
   _maxPayload: number | undefined

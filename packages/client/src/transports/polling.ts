@@ -14,6 +14,10 @@ import type { Transport, TransportContext, TransportHandler } from './transport.
 const debug = HAS_DEBUG ? scope('engine.io-client:polling') : undefined
 const NON_ASCII = /[^\0-\x7f]/
 
+/**
+ * HTTP long-polling, both revisions: by `fetch` or XMLHttpRequest in browsers, by node:http in Node. `Fetch`, `XHR` and `NodeXHR` are names
+ * of this class.
+ */
 export class Polling implements Transport {
   writable = false
   handler: TransportHandler

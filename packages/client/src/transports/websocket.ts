@@ -12,6 +12,10 @@ import type { Transport, TransportClosed, TransportContext, TransportHandler } f
 
 const debug = HAS_DEBUG ? scope('engine.io-client:websocket') : undefined
 
+/**
+ * WebSocket: the global one in browsers, our own in Node, which knows headers, agents and TLS options. `NodeWebSocket` is a name of this
+ * class.
+ */
 export class WebSocketTransport implements Transport {
   writable = false
   handler: TransportHandler

@@ -10,6 +10,7 @@ import type { Transport, TransportClosed, TransportContext, TransportHandler } f
 
 const debug = HAS_DEBUG ? scope('engine.io-client:webtransport') : undefined
 
+/** WebTransport, where the runtime has it: one bidirectional stream with framed packets, revision 4 only. */
 export class WebTransportTransport implements Transport {
   writable = false
   handler: TransportHandler

@@ -22,6 +22,7 @@ import type { Request } from './request.ts'
 import { targetsOf } from './targets.ts'
 import type { Targets } from './targets.ts'
 
+/** How it asks and reports. */
 export interface AdapterServiceOptions {
   /** A node that says nothing for so long does not hold up `fetchSockets` and `allSockets`. Default 1000. */
   readonly queryTimeoutMs?: number
@@ -31,6 +32,7 @@ export interface AdapterServiceOptions {
   readonly maxQueueBytes?: number
   /** Rooms that are remembered of one node and namespace; above it is sent everything. Default 1000000. */
   readonly maxRoomsPerNode?: number
+  /** Replaced by tests. */
   readonly clock?: ClusterClock
   /** What goes wrong and needs no action of the code. Default: a process warning. */
   readonly onError?: (error: unknown) => void
@@ -59,10 +61,13 @@ export interface LocalNamespace {
 
 /** Broadcasts between this node and another one were lost. */
 export interface Gap {
+  /** Of the node whose messages are missing. */
   readonly incarnation: Incarnation
+  /** Its name, for people. */
   readonly name: string
   /** `queue full`: so many were dropped here. Else the end of the link: what was under way in both directions. */
   readonly reason: 'queue full' | LinkEnd
+  /** How many, as far as it is known. */
   readonly messages?: number
 }
 
@@ -75,10 +80,18 @@ export interface OwnNamespace {
 
 const MAX_ABSENT_ROOMS = 10_000
 
+/**
+ * Rooms over nodes: one for each cluster node, shared by the adapters of its namespaces. `prepareCluster` makes one; for those who put the
+ * parts together themselves.
+ */
 export class AdapterService implements ClusterService {
+  /** The node whose links it uses. */
   readonly node: ClusterNode
+  /** The options with their defaults. @internal */
   readonly options: Required<AdapterServiceOptions>
+  /** What is known of the other nodes. @internal */
   readonly peers: Map<Incarnation, Peer> = new Map()
+  /** One for all messages. @internal */
   readonly writer: MessageWriter = new MessageWriter()
   /** Questions of this node that are under way. */
   readonly requests: Map<
@@ -86,6 +99,7 @@ export class AdapterService implements ClusterService {
     { readonly request: Request; handle(peer: Peer, kind: number, reader: MessageReader): void }
   > = new Map()
   readonly #namespaces = new Map<string, OwnNamespace>()
+  /** Tells the others which rooms have members here. @internal */
   readonly announcer: Announcer
   readonly #answers = new Answers(this)
   #lastNumber = 0
@@ -113,6 +127,7 @@ export class AdapterService implements ClusterService {
 
   // ---- namespaces of this node
 
+  /** Takes a namespace in and tells the others. @internal */
   add(local: LocalNamespace): OwnNamespace {
     const own: OwnNamespace = {
       number: ++this.#lastNumber,
@@ -125,6 +140,7 @@ export class AdapterService implements ClusterService {
     return own
   }
 
+  /** Lets a namespace go and tells the others. @internal */
   remove(own: OwnNamespace): void {
     if (this.#namespaces.get(own.local.name) !== own) return
     this.#namespaces.delete(own.local.name)
@@ -140,10 +156,12 @@ export class AdapterService implements ClusterService {
 
   // ---- to other nodes
 
+  /** Which nodes an event has to reach. @internal */
   targetsOf(own: OwnNamespace, options: BroadcastOptions): Targets {
     return targetsOf(own.local.name, own.absent, options, this.node, this.peers)
   }
 
+  /** Sends an event to them. @internal */
   broadcast(
     own: OwnNamespace,
     peers: readonly Peer[],

@@ -11,6 +11,7 @@ import { Request } from './request.ts'
 
 const EVERYWHERE: BroadcastOptions = { rooms: new Set() }
 
+/** An adapter of the server that rooms over nodes are added to. */
 export type AdapterClass = new (nsp: any) => Adapter
 
 /** The class that `io.adapter()` takes. `Base` is the server's own, so that `instanceof` and recovery go on as they do without a cluster. */

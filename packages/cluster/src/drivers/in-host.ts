@@ -19,9 +19,11 @@ const MAX_MESSAGE_BYTES = MAX_PAYLOAD_BYTES + 256
 /** The address under which the processes that a hub's process starts find it. */
 export const IN_HOST_VARIABLE = 'TIDEWIRE_IN_HOST_BUS'
 
+/** What connects the processes of one machine, over a Unix socket. */
 export interface InHostHub {
   /** What the buses connect to: `createBus("in-host:" + path)`. */
   readonly path: string
+  /** Ends all connections to it. */
   close(): Promise<void>
 }
 

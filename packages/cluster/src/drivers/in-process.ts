@@ -19,12 +19,14 @@ export class InProcessHub {
     return new InProcessBus(this)
   }
 
+  /** A bus subscribes. @internal */
   add(subject: string, subscriber: Subscriber): void {
     const subscribers = this.#subscribers.get(subject)
     if (subscribers === undefined) this.#subscribers.set(subject, new Set([subscriber]))
     else subscribers.add(subscriber)
   }
 
+  /** A bus unsubscribes. @internal */
   remove(subject: string, subscriber: Subscriber): void {
     subscriber.isActive = false
     const subscribers = this.#subscribers.get(subject)
@@ -32,6 +34,7 @@ export class InProcessHub {
     if (subscribers?.size === 0) this.#subscribers.delete(subject)
   }
 
+  /** A bus publishes. @internal */
   publish(subject: string, bytes: Uint8Array): void {
     this.#queue.push({ subject, bytes })
     this.#schedule()

@@ -19,8 +19,11 @@ const INCARNATION_CHARS = 4
 
 /** One event for each link that ends with sessions on it. */
 export interface SessionsLost {
+  /** Of the other node. */
   readonly incarnation: Incarnation
+  /** Its name, for people. */
   readonly name: string
+  /** Why the link to it ended. */
   readonly end: LinkEnd
   /** Requests and WebSockets of this node that served sessions of the other one: closed. */
   readonly relayed: number

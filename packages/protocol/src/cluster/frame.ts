@@ -26,14 +26,19 @@ import {
 } from './format.ts'
 import type { FrameKind, LinkReason } from './format.ts'
 
+/** The head of a frame, decoded. Its messages are read from the bytes with `readMessages`. */
 export interface Frame {
+  /** Of the version that both nodes speak. */
   readonly format: number
+  /** What it is for. */
   readonly kind: FrameKind
   /** Incarnations of sender and receiver. */
   readonly from: string
+  /** The incarnation of the receiver. */
   readonly to: string
   /** Each side's number for this link; a later link of the same pair has higher ones. `toLink` 0: the sender does not know it yet. */
   readonly fromLink: number
+  /** The receiver's number for this link, or 0. */
   readonly toLink: number
   /** Bytes beyond the acknowledged ones that the sender of this frame is ready to take. */
   readonly credit: number
@@ -48,9 +53,11 @@ export interface Frame {
   readonly isGap: boolean
   /** Why the link before this one ended. */
   readonly reason: LinkReason
+  /** It ends with a code made with the cluster's secret. */
   readonly hasMac: boolean
 }
 
+/** Writes the head into the first `FRAME_HEADER_BYTES` of `target`. */
 export function writeFrame(target: Uint8Array, frame: Frame): void {
   target[0] = frame.format
   target[1] = FRAME_KIND[frame.kind]
@@ -136,6 +143,7 @@ export function writeMessage(
   return at + bytes.length
 }
 
+/** Called for each message: its service, whether the next one goes on with it, and a view of its bytes. */
 export type MessageVisitor = (service: number, hasMore: boolean, bytes: Uint8Array) => void
 
 /** Hands over each message of a frame that `readFrame` has checked, as a view. */

@@ -17,20 +17,29 @@ const MAX_TEXT = 256
 
 /** What a node tells about itself. */
 export interface HelloInfo {
+  /** For people, never for routing. */
   readonly name: string
+  /** The release of tidewire. */
   readonly version: string
+  /** Where a balancer reaches it, if it was told. */
   readonly address: string | undefined
+  /** How many sessions it owns. */
   readonly sessions: number
 }
 
+/** How a node makes itself known, decoded. */
 export interface Hello {
+  /** What it is for. */
   readonly kind: HelloKind
+  /** Versions of the frame format that the node speaks. */
   readonly format: { readonly min: number; readonly max: number }
+  /** Of the node that speaks, or that is spoken of in `taken`. */
   readonly incarnation: string
   /** 16 hexadecimal digits, random per boot: tells two nodes with the same incarnation apart. In `taken`, the boot that has to redraw. */
   readonly boot: string
   /** Rises with every hello of a boot: an older one that comes late, or again, is recognised. */
   readonly count: number
+  /** What it tells about itself. */
   readonly info: HelloInfo
 }
 
@@ -59,17 +68,19 @@ export function encodeHello(hello: Hello, hasMac: boolean): Uint8Array {
   return bytes
 }
 
+/** Whether bytes from the bus are a hello and no frame. */
 export function isHello(bytes: Uint8Array): boolean {
   return bytes[0] === HELLO_MAGIC
 }
 
+/** Whether it ends with a code made with the cluster's secret. */
 export function hasHelloMac(bytes: Uint8Array): boolean {
   return (bytes[3]! & FRAME_FLAG.mac) !== 0
 }
 
 const KINDS = namesOf(HELLO_KIND)
 
-/** @throws ProtocolError */
+/** Reads and checks a hello. @throws ProtocolError TW_ERR_CLUSTER_FRAME @throws ProtocolError */
 export function decodeHello(bytes: Uint8Array): Hello {
   const hasMac = bytes.length > 3 && hasHelloMac(bytes)
   const end = hasMac ? bytes.length - MAC_BYTES : bytes.length

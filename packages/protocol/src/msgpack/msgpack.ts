@@ -139,7 +139,10 @@ class Writer {
   }
 }
 
-/** @throws ProtocolError TW_ERR_DEPTH, TW_ERR_MSGPACK */
+/**
+ * One value as MessagePack; dates and values with `toJSON` as socket.io-msgpack-parser 3.0.2 writes them.
+ * @throws ProtocolError TW_ERR_DEPTH, TW_ERR_MSGPACK
+ */
 export function encodeMsgpack(value: unknown): Uint8Array {
   const writer = new Writer()
   guardStack(() => writer.write(value, 0))

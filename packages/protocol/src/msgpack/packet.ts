@@ -4,6 +4,7 @@ import { PacketType } from '../socketio/packet.ts'
 import type { SocketPacket } from '../socketio/packet.ts'
 import { decodeMsgpack, encodeMsgpack } from './msgpack.ts'
 
+/** The packet as one binary message; attachments stay in their places. @throws ProtocolError TW_ERR_DEPTH, TW_ERR_MSGPACK */
 export function encodeMsgpackPacket(packet: SocketPacket): Uint8Array {
   return encodeMsgpack(packet)
 }
@@ -27,7 +28,10 @@ function isValid(packet: SocketPacket): boolean {
   }
 }
 
-/** @throws ProtocolError TW_ERR_MSGPACK, TW_ERR_DEPTH */
+/**
+ * The packet in one binary message, checked: type 0 to 4, namespace, id, and data of its type.
+ * @throws ProtocolError TW_ERR_MSGPACK, TW_ERR_DEPTH
+ */
 export function decodeMsgpackPacket(bytes: Uint8Array): SocketPacket {
   const packet = decodeMsgpack(bytes) as SocketPacket
   if (typeof packet !== 'object' || packet === null || !isValid(packet)) {

@@ -34,10 +34,18 @@ class Decoder {
   destroy(): void {}
 }
 
+/** The shape of a parser: what the option `parser` takes. */
 export interface MsgpackParser {
+  /** The Socket.IO protocol that it speaks. */
   readonly protocol: 5
+  /** Makes the encoder that all connections share. */
   readonly Encoder: new () => Encoder
+  /** Makes a decoder for one connection; it tells packets by its event "decoded". */
   readonly Decoder: new () => Decoder
 }
 
+/**
+ * For the option `parser` of both sides: packets as MessagePack, wire-equal to socket.io-msgpack-parser 3.0.2. Clients with another parser
+ * cannot join.
+ */
 export const msgpackParser: MsgpackParser = { protocol: 5, Encoder, Decoder }

@@ -6,9 +6,11 @@ import { encodeSocketPacket } from './encode.ts'
 import { PacketType } from './packet.ts'
 import type { SocketPacket } from './packet.ts'
 
+/** The arguments of an event or acknowledgement, encoded: what nodes of a cluster send each other. */
 export interface PacketBody {
   /** A JSON array. */
   readonly json: string
+  /** What the placeholders in `json` stand for, in the order of their numbers. */
   readonly attachments: readonly Uint8Array[]
 }
 
@@ -22,7 +24,7 @@ const ACK_ID = 0
 /** Above what JSON.stringify can write: whoever wrote it had his own limit. */
 const MAX_DEPTH = 5_000
 
-/** @throws ProtocolError as encodeSocketPacket does */
+/** Encodes arguments once, for any namespace and acknowledgement id. @throws ProtocolError as encodeSocketPacket does */
 export function encodeBody(data: readonly unknown[], limits?: BodyLimits): PacketBody {
   const [text, ...attachments] = encodeSocketPacket(
     { type: PacketType.ACK, nsp: '/', id: ACK_ID, data },
@@ -31,7 +33,7 @@ export function encodeBody(data: readonly unknown[], limits?: BodyLimits): Packe
   return { json: text.slice(text.indexOf('[')), attachments }
 }
 
-/** @throws ProtocolError for what encodeBody does not make */
+/** The arguments again, with the attachments in their places. @throws ProtocolError for what encodeBody does not make */
 export function decodeBody({ json, attachments }: PacketBody): unknown[] {
   const decoder = new SocketPacketDecoder({
     revision: 5,

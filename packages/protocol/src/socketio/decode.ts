@@ -5,10 +5,15 @@ import { insertBinary, tooDeep } from './binary.ts'
 import { PacketType, isDataValid } from './packet.ts'
 import type { SocketPacket, SocketRevision } from './packet.ts'
 
+/** What a decoder accepts. */
 export interface SocketPacketDecoderOptions {
+  /** 4 is as lenient as the parsers of 1.x and 2.x; 5 refuses reserved event names and data of a wrong kind. */
   revision: SocketRevision
+  /** Attachments of one packet. Default 10. */
   maxAttachments?: number
+  /** Levels of nesting of its data. Default 2000. */
   maxDepth?: number
+  /** As the second argument of `JSON.parse`. */
   reviver?: ((this: any, key: string, value: any) => any) | undefined
 }
 
@@ -23,7 +28,10 @@ function malformed(what: string, text: string, cause?: unknown): ProtocolError {
   })
 }
 
-/** @throws ProtocolError from `add`; the caller then closes the connection. */
+/**
+ * Puts the packets of one connection together from its Engine.IO messages: a text, then its attachments.
+ * @throws ProtocolError from `add`; the caller then closes the connection.
+ */
 export class SocketPacketDecoder {
   readonly #options: SocketPacketDecoderOptions
   #pending: SocketPacket | undefined

@@ -1,6 +1,10 @@
 // The decoded Socket.IO packet. The shape and the numbers are those of the official parser, because custom parsers and adapters
 // exchange them.
 
+/**
+ * Numbers of the packet types on the wire. Revision 4 (over Engine.IO 3) calls 4 ERROR; BINARY_* exist on the wire only, decoders give 2
+ * and 3.
+ */
 export const PacketType = {
   CONNECT: 0,
   DISCONNECT: 1,
@@ -15,11 +19,17 @@ export type PacketType = (typeof PacketType)[keyof typeof PacketType]
 /** Revision 4 is spoken over Engine.IO 3, revision 5 over Engine.IO 4. */
 export type SocketRevision = 4 | 5
 
+/** One Socket.IO packet, decoded: what parsers take and give. */
 export interface SocketPacket {
+  /** A number of `PacketType`. */
   type: PacketType
+  /** The namespace, with its slash. */
   nsp: string
+  /** By type: `[event, ...args]`, the arguments of an acknowledgement, the payload of CONNECT, or an error. */
   data?: any
+  /** Of an event: an acknowledgement is wanted. Of an acknowledgement: whose it is. */
   id?: number | undefined
+  /** How many binary messages follow the text; set by decoders only. */
   attachments?: number | undefined
 }
 

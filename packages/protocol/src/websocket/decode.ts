@@ -6,21 +6,30 @@ import { DEFAULT_LIMITS } from '../limits.ts'
 import { OPCODE } from './encode.ts'
 import { applyMask } from './mask.ts'
 
-/** Called from `push`, in the order of the wire. A handler may call `stop`, but not `push`; what it throws stops the decoder and passes through `push`. */
+/**
+ * Called from `push`, in the order of the wire. A handler may call `stop`, but not `push`; what it throws stops the decoder and passes
+ * through `push`.
+ */
 export interface FrameHandler {
+  /** A whole text message: valid UTF-8. */
   handleText(text: string): void
   /** May be a view of the chunk just pushed: copy what you keep. */
   handleBinary(data: Uint8Array): void
+  /** May come between the fragments of a message. Wants a pong with the same bytes (RFC 6455, 5.5.2). */
   handlePing(data: Uint8Array): void
+  /** Also unasked for (RFC 6455, 5.5.3): not by itself a sign that a ping was answered. */
   handlePong(data: Uint8Array): void
   /** A close frame; `code` is 1005 when it had none. Nothing is handled after it. */
   handleClose(code: number, reason: string): void
 }
 
+/** Bounds of a decoder, and whose frames it reads. */
 export interface FrameDecoderOptions {
   /** "server" wants masked frames, "client" unmasked ones. */
   role: 'server' | 'client'
+  /** Bytes of one message, its fragments together; above it close code 1009. Default 1e6. */
   maxPayloadBytes?: number
+  /** Continuation frames of one message. Default 16384. */
   maxFragments?: number
   /** Decodes valid UTF-8 or throws; the runtime's fastest (default: a fatal TextDecoder). */
   decodeText?: (bytes: Uint8Array) => string
@@ -84,7 +93,10 @@ function settingsOf(options: FrameDecoderOptions): Settings {
   return settings
 }
 
-/** @throws ProtocolError from `push` with `closeCode` 1002, 1007 or 1009; the decoder is dead afterwards. */
+/**
+ * Reads the frames of one WebSocket and puts fragments together. Answers nothing: pongs and close frames are the handler's to send.
+ * @throws ProtocolError from `push` with `closeCode` 1002, 1007 or 1009; the decoder is dead afterwards.
+ */
 export class FrameDecoder {
   readonly #handler: FrameHandler
   readonly #settings: Settings
@@ -105,6 +117,10 @@ export class FrameDecoder {
     this.#message = undefined
   }
 
+  /**
+   * Takes a chunk of the stream, cut anywhere; the chunk is the decoder's from then on. @throws ProtocolError with `closeCode`, after which
+   * it is dead
+   */
   push(chunk: Uint8Array): void {
     if (this.#isStopped) return
     let bytes = chunk

@@ -1,6 +1,7 @@
 // RFC 6455 frames out: one contiguous buffer, header and payload, that belongs to the caller. Pure: a client brings its own mask.
 import { applyMask } from './mask.ts'
 
+/** Kinds of frames (RFC 6455, 5.2). */
 export const OPCODE = { CONTINUATION: 0, TEXT: 1, BINARY: 2, CLOSE: 8, PING: 9, PONG: 10 } as const
 
 interface NodeBuffer extends Uint8Array {

@@ -7,6 +7,7 @@ import { ProtocolError } from '../errors.ts'
 
 const NOTHING = new Uint8Array(0)
 
+/** Reads Engine.IO 4 packets from one bidirectional WebTransport stream: a length with a binary flag, then the packet. */
 export class StreamFrameDecoder {
   readonly #maxPayloadBytes: number
   readonly #handlePacket: (packet: EnginePacket) => void
@@ -25,7 +26,7 @@ export class StreamFrameDecoder {
     this.#handlePacket = handlePacket
   }
 
-  /** @throws ProtocolError, after which the decoder is dead; packets before it have been handed out */
+  /** Takes a chunk of the stream, cut anywhere. @throws ProtocolError, after which the decoder is dead; packets before it have been handed out */
   push(chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length && !this.#isStopped;) {
       let part = chunk.subarray(at, at + this.#wanted - this.#kept)

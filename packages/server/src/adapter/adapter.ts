@@ -10,27 +10,42 @@ import type { Namespace } from '../namespace/namespace.ts'
 import type { PersistedSession, RecoveryFailure, RestoredSession } from '../recovery/session-aware-adapter.ts'
 import type { Socket } from '../socket/socket.ts'
 
+/** The id of a socket: also the name of the room that only it is in. */
 export type SocketId = string
+/** The name of a room. */
 export type Room = string
 
+/** How a packet is sent. What is absent is off. */
 export interface BroadcastFlags {
+  /** Not to those who could not get it at once, and never kept for those who are away. */
   volatile?: boolean
+  /** Accepted for compatibility, without effect. */
   compress?: boolean
+  /** To sockets of this node only. */
   local?: boolean
+  /** Sent by a socket to others than itself; `except` then holds its id. */
   broadcast?: boolean
+  /** Of old emitters, without effect: whether data is binary is found out. */
   binary?: boolean
+  /** Milliseconds to wait for acknowledgements. */
   timeout?: number
+  /** The question was for one socket: its one answer is given without a list. */
   expectSingleResponse?: boolean
 }
 
+/** A selection of sockets, and how to send to them. */
 export interface BroadcastOptions {
+  /** Members of any of them; an empty set means the namespace. */
   rooms: Set<Room>
+  /** Without the members of these. */
   except?: Set<Room>
+  /** How to send. */
   flags?: BroadcastFlags
 }
 
 /** A node of the cluster that did not answer. */
 export interface LostNode {
+  /** The four characters with which its ids begin. */
   readonly incarnation: string
   /** For people. */
   readonly name: string
@@ -39,9 +54,18 @@ export interface LostNode {
 type AnySocket = Socket<any, any, any, any>
 type MaybePromise<T> = T | Promise<T>
 
+/**
+ * Rooms and delivery of one namespace in the memory of this process. Adapters for several nodes extend it and override what has to reach
+ * the others.
+ *
+ * Events: "create-room" and "delete-room" (room), "join-room" and "leave-room" (room, id).
+ */
 export class Adapter extends EventEmitter {
+  /** The namespace that it serves. */
   readonly nsp: Namespace<any, any, any, any>
+  /** Members by room, of this node. To be read only. */
   readonly rooms: Map<Room, Set<SocketId>> = new Map()
+  /** Rooms by socket, of this node. To be read only. */
   readonly sids: Map<SocketId, Set<Room>> = new Map()
 
   constructor(nsp: Namespace<any, any, any, any>) {
@@ -51,6 +75,7 @@ export class Adapter extends EventEmitter {
 
   /** To be overridden: connects to what the adapter needs. */
   init(): Promise<void> | void {}
+  /** To be overridden: lets go of what `init` has taken. Called when the server closes or another adapter takes its place. */
   close(): Promise<void> | void {}
 
   /** Nodes that serve this namespace. */
@@ -58,6 +83,7 @@ export class Adapter extends EventEmitter {
     return Promise.resolve(1)
   }
 
+  /** Puts a socket into rooms. With a promise the join holds for other nodes once it resolves. */
   addAll(id: SocketId, rooms: Set<Room>): Promise<void> | void {
     if (rooms.size === 1 && rooms.has(id) && !this.sids.has(id) && !this.rooms.has(id)) return this.#joinOwnRoom(id)
     let joined = this.sids.get(id)
@@ -89,6 +115,7 @@ export class Adapter extends EventEmitter {
     this.tell('join-room', id, id)
   }
 
+  /** Takes a socket out of one room. */
   del(id: SocketId, room: Room): Promise<void> | void {
     const joined = this.sids.get(id)
     if (joined !== undefined) {
@@ -107,6 +134,7 @@ export class Adapter extends EventEmitter {
     return own
   }
 
+  /** Takes a socket out of all rooms: it is gone. */
   delAll(id: SocketId): void {
     const joined = this.sids.get(id)
     if (joined === undefined) return
@@ -130,6 +158,7 @@ export class Adapter extends EventEmitter {
     if (members.size === 0 && this.rooms.delete(room)) this.tell('delete-room', room)
   }
 
+  /** Sends a packet to the selected sockets. The packet must not be changed afterwards. */
   broadcast(packet: SocketPacket, options: BroadcastOptions): void {
     this.dispatch(this.encode(packet), options)
   }
@@ -139,6 +168,7 @@ export class Adapter extends EventEmitter {
     this.dispatch(EncodedPacket.received(body, this.nsp.name, undefined, this.nsp.server.codec), options)
   }
 
+  /** The same for an event that asks for answers: `clientCount` is told how many are asked here, then `ack` each answer. */
   receiveBroadcastWithAck(
     body: PacketBody,
     options: BroadcastOptions,
@@ -213,32 +243,38 @@ export class Adapter extends EventEmitter {
     }
   }
 
+  /** Ids of the sockets that are in any of these rooms; of all, when none is named. */
   sockets(rooms: Set<Room>): Promise<Set<SocketId>> {
     const ids = new Set<SocketId>()
     this.#forEach({ rooms }, (socket) => ids.add(socket.id))
     return Promise.resolve(ids)
   }
 
+  /** The rooms of one socket of this node. */
   socketRooms(id: SocketId): Set<Room> | undefined {
     return this.sids.get(id)
   }
 
+  /** The selected sockets: own ones as they are, those of other nodes as descriptions (id, handshake, rooms, data). */
   fetchSockets(options: BroadcastOptions): Promise<any[]> {
     const sockets: AnySocket[] = []
     this.#forEach(options, (socket) => sockets.push(socket))
     return Promise.resolve(sockets)
   }
 
+  /** Makes the selected sockets join rooms. */
   addSockets(options: BroadcastOptions, rooms: Room[]): void {
     this.#forEach(options, (socket) => void socket.join(rooms))
   }
 
+  /** Makes the selected sockets leave rooms. */
   delSockets(options: BroadcastOptions, rooms: Room[]): void {
     this.#forEach(options, (socket) => {
       for (const room of rooms) void socket.leave(room)
     })
   }
 
+  /** Disconnects the selected sockets from the namespace; with `close`, their connections. */
   disconnectSockets(options: BroadcastOptions, close: boolean): void {
     const recipients: AnySocket[] = []
     this.#forEach(options, (socket) => recipients.push(socket))

@@ -3,6 +3,7 @@
 import type { SocketPacket } from '@tidewire/protocol'
 import type { BroadcastFlags } from './adapter.ts'
 
+/** Names one adapter of one node, random. */
 export type ServerId = string
 /** Where a message stands in the log of an adapter that keeps one. */
 export type Offset = string
@@ -44,6 +45,7 @@ type ResponseBody =
 
 /** `uid` and `nsp` are set by the base class before `doPublish`. */
 export type ClusterMessage = { uid: ServerId; nsp: string } & MessageBody
+/** The answer to a message that asked for one. */
 export type ClusterResponse = { uid: ServerId; nsp: string } & ResponseBody
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never

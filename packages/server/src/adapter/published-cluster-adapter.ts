@@ -30,6 +30,10 @@ interface AckRequest {
   ack(...args: unknown[]): void
 }
 
+/**
+ * The base class of adapters that know who else listens on their channel. Subclasses send with `doPublish` and `doPublishResponse`, and
+ * hand over what comes with `onMessage` and `onResponse`.
+ */
 export abstract class ClusterAdapter extends Adapter {
   /** This node, in messages. */
   protected readonly uid: ServerId = createRequestId()

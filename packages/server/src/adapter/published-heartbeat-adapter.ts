@@ -5,6 +5,7 @@ import { MessageType } from './cluster-messages.ts'
 import type { ClusterMessage, Offset, OutgoingClusterMessage, ServerId } from './cluster-messages.ts'
 import { ClusterAdapter } from './published-cluster-adapter.ts'
 
+/** How nodes find out about each other. */
 export interface ClusterAdapterOptions {
   /** Milliseconds between two heartbeats of this node. Default 5000. */
   heartbeatInterval?: number
@@ -16,6 +17,7 @@ const SWEEP_MS = 1000
 /** What emitters that are no servers write in place of a node. */
 const EMITTER = 'emitter'
 
+/** The base class of adapters whose channel does not know who listens: it finds the other nodes by heartbeats. */
 export abstract class ClusterAdapterWithHeartbeat extends ClusterAdapter {
   readonly #intervalMs: number
   readonly #timeoutMs: number

@@ -16,6 +16,7 @@ import type { Handshake } from '../socket/handshake.ts'
 
 /** The result of a question to all nodes: without `missingNodes` it is complete. */
 export interface MaybePartial {
+  /** The nodes whose part is missing. Not enumerable. */
   readonly missingNodes?: readonly LostNode[]
 }
 
@@ -27,6 +28,7 @@ export function withMissingNodes<T extends object>(result: T, missingNodes: read
 
 const toList = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value) ? value : [value as T])
 
+/** Whom an event is for. Immutable: `to`, `except`, `volatile` … give a new one, so that one may be kept and used again. */
 export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
   readonly #adapter: Adapter
   readonly #rooms: ReadonlySet<Room>
@@ -49,12 +51,15 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
   get adapter(): Adapter {
     return this.#adapter
   }
+  /** Rooms whose members are selected, each once; none selects the namespace. */
   get rooms(): ReadonlySet<Room> {
     return this.#rooms
   }
+  /** Rooms whose members are left out. */
   get exceptRooms(): ReadonlySet<Room> {
     return this.#except
   }
+  /** How it is sent. */
   get flags(): Readonly<BroadcastFlags> {
     return this.#flags
   }
@@ -187,7 +192,7 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     })
   }
 
-  /** @deprecated Use `fetchSockets`. */
+  /** The ids of the selected sockets, those of other nodes included. @deprecated Use `fetchSockets`. */
   allSockets(): Promise<Set<SocketId>> {
     return this.#adapter.sockets(this.#rooms as Set<Room>)
   }
@@ -224,9 +229,13 @@ interface RemoteSocketDetails<SocketData> {
 
 /** A socket that may live on another node. */
 export class RemoteSocket<EmitEvents extends EventsMap, SocketData> {
+  /** The socket's id, which is also its own room. */
   readonly id: SocketId
+  /** A copy of the facts of its handshake. */
   readonly handshake: Handshake
+  /** The rooms it was in when the question was answered. */
   readonly rooms: Set<Room>
+  /** Of a socket of another node, a copy: changing it reaches nobody. */
   readonly data: SocketData
   readonly #operator: BroadcastOperator<EmitEvents, SocketData>
 
@@ -242,6 +251,7 @@ export class RemoteSocket<EmitEvents extends EventsMap, SocketData> {
   timeout(timeout: number): BroadcastOperator<DecorateAcknowledgements<EmitEvents>, SocketData> {
     return this.#operator.timeout(timeout)
   }
+  /** Sends an event to this socket, wherever it is. True. */
   emit<Event extends EventNames<EmitEvents>>(event: Event, ...args: EventParams<EmitEvents, Event>): boolean {
     return this.#operator.emit(event, ...(args as any))
   }

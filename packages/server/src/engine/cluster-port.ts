@@ -6,7 +6,7 @@ import type { EngineSession } from './contract.ts'
 import type { EngineRejection } from '../http/reject.ts'
 import type { PollExchange } from './poll-exchange.ts'
 
-/** What the owner must know of a request besides its exchange. */
+/** What the owner must know of a request besides its exchange. @internal */
 export interface SessionRequest {
   readonly sid: string
   /** `EIO=4`; everything else is revision 3. */
@@ -15,14 +15,14 @@ export interface SessionRequest {
   readonly supportsBinary: boolean
 }
 
-/** An upgrade request that waits for the word of the session's owner; no 101 has been sent. */
+/** An upgrade request that waits for the word of the session's owner; no 101 has been sent. @internal */
 export interface PendingUpgrade {
   refuse(reason: EngineRejection): void
   /** Sends the 101. `owner` gets what the client sends; `whenOpen` is not called when the client has gone meanwhile: `whenGone` is. */
   accept(owner: Owner, whenOpen: (edge: WebSocketEdge) => void, whenGone: () => void): void
 }
 
-/** A WebSocket of this node that serves a session of another one. */
+/** A WebSocket of this node that serves a session of another one. @internal */
 export interface WebSocketEdge extends Edge {
   /** Writes frames as they are; `handleFlushed` of its owner then gets their number of bytes, once the kernel has room again. */
   deliverFrames(frames: Buffer): void
@@ -31,7 +31,7 @@ export interface WebSocketEdge extends Edge {
   resume(): void
 }
 
-/** Implemented by session routing; the engine calls it for sessions that are not its own. */
+/** Implemented by session routing; the engine calls it for sessions that are not its own. @internal */
 export interface RemoteSessions {
   /** The node is part of its cluster: until then requests wait. */
   readonly isReady: boolean
@@ -52,20 +52,20 @@ export interface RelayedWebSocketHandle {
   dismiss(): void
 }
 
-/** Implemented by routing: an upgrade that has arrived on another node and waits for the word of this one. */
+/** Implemented by routing: an upgrade that has arrived on another node and waits for the word of this one. @internal */
 export interface RemoteUpgrade {
   refuse(reason: EngineRejection): void
   /** Has the 101 sent. The edge is the owner's view of the WebSocket on the other node. */
   accept(session: EngineSession & Owner): Edge
 }
 
-/** A timer on the engine's wheel: `dueTick` is the wheel's. */
+/** A timer on the engine's wheel: `dueTick` is the wheel's. @internal */
 export interface PortTimer {
   dueTick: number
   handleTimer(): void
 }
 
-/** Implemented by the engine; routing calls it for what has arrived on other nodes. */
+/** Implemented by the engine; routing calls it for what has arrived on other nodes. @internal */
 export interface LocalSessions {
   readonly pingInterval: number
   readonly pingTimeout: number

@@ -16,6 +16,7 @@ export type CloseReason =
   | 'server shutting down'
   | 'forced server close'
 
+/** What the Socket.IO half is told of a session. @internal */
 export interface SessionHandler {
   /**
    * One Engine.IO message, in order, never re-entrantly. A `Buffer` belongs to the handler (it does not pin a read chunk).
@@ -38,13 +39,17 @@ export interface HandshakeFacts {
 export interface EngineSession extends EventEmitter {
   /** Exactly 20 characters of [A-Za-z0-9_-]: 4 for the node incarnation, 16 random (unless `generateId` is the user's). */
   readonly id: string
+  /** 3 for clients of 1.x and 2.x, 4 for those of 3.x and 4.x. */
   readonly protocol: EngineRevision
   /** The handshake request: made from compact facts on first access when no user code has seen the original. */
   readonly request: IncomingMessage
+  /** Of the TCP connection that the handshake came on. */
   readonly remoteAddress: string
   /** Of the handshake request, without the request; absent in an engine of another make. */
   readonly facts?: HandshakeFacts
+  /** "closing": what waits is still sent. */
   readonly readyState: 'opening' | 'open' | 'closing' | 'closed'
+  /** The transport in use; changes with "upgrade". */
   readonly transport: { readonly name: string; readonly writable: boolean }
   /** True when a message sent now would leave at once: outbox empty and the transport not full. Volatile messages need it. */
   readonly writable: boolean

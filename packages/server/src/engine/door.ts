@@ -5,7 +5,7 @@ import type { EnginePacket, EngineRevision } from '@tidewire/protocol'
 import type { CloseReason } from './contract.ts'
 import type { OutgoingMessage } from './outgoing-message.ts'
 
-/** The owner's view of a transport. An edge calls its owner, never the other way round while the owner is inside a call of its own. */
+/** The owner's view of a transport. An edge calls its owner, never the other way round while the owner is inside a call of its own. @internal */
 export interface Edge {
   readonly name: 'polling' | 'websocket' | 'webtransport'
   /** It pings and watches for silence by itself: a stall between the halves must not count against the client. */
@@ -23,7 +23,7 @@ export interface Edge {
   detach(): void
 }
 
-/** An edge's view of the session it serves. */
+/** An edge's view of the session it serves. @internal */
 export interface Owner {
   readonly protocol: EngineRevision
   /** The edge that packets leave through; another one is probing. */

@@ -4,8 +4,10 @@ import type { CorsOptions, CorsOptionsDelegate } from '../http/cors.ts'
 import type { CookieOptions } from '../http/cookie.ts'
 import { LIMITS } from '../limits.ts'
 
+/** A way for packets to travel. */
 export type TransportName = 'polling' | 'websocket' | 'webtransport'
 
+/** Options of transports, sessions and handshakes. */
 export interface EngineOptions {
   /** Milliseconds a peer may stay silent after a ping. Default 20000. */
   pingTimeout?: number
@@ -17,9 +19,9 @@ export interface EngineOptions {
   maxHttpBufferSize?: number
   /** Bytes waiting for one slow reader before its session is closed. Default 1e6 (at least `maxHttpBufferSize`). */
   maxOutboxBytes?: number
-  /** Decides over a handshake: `fn(undefined, true)` lets it in, `fn("why", false)` refuses with 403. */
+  /** Decides over a handshake: `fn(undefined, true)` lets it in, `fn("why", false)` refuses with 403. Default: all are let in. */
   allowRequest?: (req: IncomingMessage, fn: (error: string | null | undefined, isAllowed: boolean) => void) => void
-  /** Transports that are served. Default polling and websocket; webtransport needs an HTTP/3 engine besides (`onWebTransportSession`). */
+  /** Transports that are served; webtransport needs an HTTP/3 engine besides (`onWebTransportSession`). Default polling and websocket. */
   transports?: readonly TransportName[]
   /** False: the open packet offers no upgrade. Default true. */
   allowUpgrades?: boolean
@@ -27,7 +29,7 @@ export interface EngineOptions {
   perMessageDeflate?: boolean | object
   /** gzip or deflate for polling answers from `threshold` bytes on. Default true (1024). */
   httpCompression?: boolean | { threshold?: number }
-  /** A message sent right after the open packet. */
+  /** A message sent right after the open packet. Default none. */
   initialPacket?: string | Uint8Array
   /** Session cookie on the handshake answer. Default false. */
   cookie?: boolean | CookieOptions
@@ -39,18 +41,20 @@ export interface EngineOptions {
   wsEngine?: unknown
 }
 
+/** Options of the place on the HTTP server. */
 export interface AttachOptions {
-  /** Default "/engine.io". */
+  /** Path that requests must begin with. Default "/engine.io"; of a Socket.IO server "/socket.io". */
   path?: string
   /** Whether `path` must be followed by a slash. Default true. */
   addTrailingSlash?: boolean
   /**
-   * Serve plain requests of the engine on plain TCP connections without node:http. Default true; what anything else may have to do with
-   * (middlewares, listeners for requests or headers, instrumentation, TLS, unusual requests) goes through node:http all the same.
+   * Serve plain requests of the engine on plain TCP connections without node:http. What anything else may have to do with (middlewares,
+   * listeners for requests or headers, instrumentation, TLS, unusual requests) goes through node:http all the same. Default true.
    */
   directHttp?: boolean
-  /** Close upgrade requests that nobody handles. Default true, after `destroyUpgradeTimeout` (1000 ms). */
+  /** Close upgrade requests that nobody handles, after `destroyUpgradeTimeout`. Default true. */
   destroyUpgrade?: boolean
+  /** Milliseconds that others have to answer an upgrade request outside of the path. Default 1000. */
   destroyUpgradeTimeout?: number
 }
 

@@ -72,7 +72,14 @@ function tickOf(options: ResolvedEngineOptions): number {
   return Math.min(250, Math.max(5, Math.min(options.pingInterval, options.pingTimeout) / 20))
 }
 
+/**
+ * The Engine.IO server, as `io.engine`: handshakes, sessions and transports.
+ *
+ * Events: "connection" (session), "connection_error" (`{ req, code, message, context }` of a refused request), "initial_headers" and
+ * "headers" (headers, req: may be changed before an answer is sent).
+ */
 export class Engine extends EventEmitter implements DirectEngine {
+  /** The options with their defaults. */
   readonly opts: ResolvedEngineOptions
   /** Takes the WebSocket of another process's session to that process, before anything is answered (workers); false: it is relayed. */
   handOver: ((sid: string, req: IncomingMessage, socket: Duplex, head: Buffer) => boolean) | undefined
@@ -144,6 +151,7 @@ export class Engine extends EventEmitter implements DirectEngine {
     return Object.fromEntries(this.#sessions)
   }
 
+  /** Sessions of this node now. */
   get clientsCount(): number {
     return this.#sessions.size
   }
@@ -164,6 +172,7 @@ export class Engine extends EventEmitter implements DirectEngine {
     return this.opts.allowUpgrades && transport === 'polling' ? UPGRADES.filter((name) => this.opts.transports.includes(name)) : []
   }
 
+  /** Listens on an HTTP server for what comes under the path. `new Server(http)` does it. */
   attach(server: HttpServerLike, options: AttachOptions = {}): void {
     let path = (options.path ?? '/engine.io').replace(/\/$/, '')
     if (options.addTrailingSlash !== false) path += '/'
@@ -199,6 +208,7 @@ export class Engine extends EventEmitter implements DirectEngine {
 
   // ---- HTTP requests
 
+  /** Serves one HTTP request, for applications that route by themselves. */
   handleRequest(req: EngineRequest, res: ServerResponse): void {
     this.serveRequest(req, res, () => new HttpExchange(req, res, this.exchangeHost))
   }
@@ -256,10 +266,12 @@ export class Engine extends EventEmitter implements DirectEngine {
     )
   }
 
+  /** An upgrade that has gone past node:http. @internal */
   upgradeDirectly(socket: Socket, head: RequestHead, rest: Buffer): void {
     this.handleUpgrade(plainRequest(head, socket), socket, rest)
   }
 
+  /** A request that has gone past node:http. @internal */
   serveDirectly(connection: DirectConnection, head: RequestHead, body: Buffer): void {
     const { compressionThreshold } = this.opts
     this.servePlainly(plainRequest(head, connection.socket), (headers) => {
@@ -494,6 +506,7 @@ export class Engine extends EventEmitter implements DirectEngine {
 
   // ---- WebSocket
 
+  /** Serves one upgrade request, for applications that route by themselves. */
   handleUpgrade(req: EngineRequest, socket: Duplex, head: Buffer): void {
     const upgrade = new HttpUpgrade(req, socket as Socket, head, { frames: this.#frames, foreign: this.#foreign })
     this.#prepare(req)

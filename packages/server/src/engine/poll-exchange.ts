@@ -2,6 +2,7 @@
 // another one, from which it comes over the link (session routing of @tidewire/cluster). The transport sees no difference but `isLocal`.
 import type { EngineRejection } from '../http/reject.ts'
 
+/** What a poll is answered with. @internal */
 export interface PollAnswer {
   readonly status: number
   /** None for an empty answer. */
@@ -11,7 +12,7 @@ export interface PollAnswer {
   readonly isCompressible?: boolean
 }
 
-/** Who waits for an exchange. Each call names it, because one transport has several in turn. */
+/** Who waits for an exchange. Each call names it, because one transport has several in turn. @internal */
 export interface ExchangeHandler {
   /** The client has gone before there was an answer. */
   handleAborted(exchange: PollExchange): void
@@ -29,6 +30,7 @@ export interface ExchangeHandler {
   handleStillWaiting(exchange: PollExchange): void
 }
 
+/** One HTTP request of a polling session, on this node or another. @internal */
 export interface PollExchange {
   readonly method: string | undefined
   /** The body is a payload in the binary form, going by its Content-Type. */

@@ -66,6 +66,7 @@ export type EventNamesWithError<Map extends EventsMap, Event extends EventNamesW
         : never
       : never
 
+/** The events that can be sent to everybody without asking for answers: those without an acknowledgement callback. */
 export type RemoveAcknowledgements<Map extends EventsMap> = { [Event in EventNamesWithoutAck<Map>]: Map[Event] }
 
 /** What an acknowledgement callback is called with, an error in front aside. */

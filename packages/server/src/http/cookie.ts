@@ -1,20 +1,26 @@
 // The session cookie for sticky balancers, set on the handshake answer only.
 
+/** The session cookie that some balancers stick to, set with the handshake's answer. A cluster of tidewire needs none. */
 export interface CookieOptions {
-  /** Default "io". */
+  /** Its name. Default "io". */
   name?: string
-  /** Default "/". */
+  /** Path that it is sent for; false leaves it out. Default "/". */
   path?: string | false
-  /** Default true. */
+  /** Kept from scripts; not without a path. Default true. */
   httpOnly?: boolean
-  /** Default "lax". */
+  /** With requests from other sites; "none" needs `secure`. Default "lax". */
   sameSite?: boolean | 'lax' | 'strict' | 'none'
+  /** Domain that it is sent to, subdomains included. Default: the host of the request alone. */
   domain?: string
-  /** Seconds. */
+  /** Seconds for which the browser keeps it. Default: as long as its session. */
   maxAge?: number
+  /** When the browser forgets it. Default: with its session. */
   expires?: Date
+  /** Sent over HTTPS only. Default false. */
   secure?: boolean
+  /** Kept apart for each top-level site (CHIPS). Default false. */
   partitioned?: boolean
+  /** Which cookies Chromium drops last. Default none. */
   priority?: 'low' | 'medium' | 'high'
 }
 

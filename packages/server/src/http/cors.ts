@@ -2,21 +2,32 @@
 // WebSocket needs (browsers do not enforce CORS there).
 import type { IncomingMessage } from 'node:http'
 
+/** True reflects any origin, false allows none; otherwise an origin, a pattern, or a list of either. */
 type StaticOrigin = boolean | string | RegExp | readonly (boolean | string | RegExp)[]
+/** Told whether the origin asked about is allowed; an error refuses. */
 type OriginCallback = (error: Error | null, origin?: StaticOrigin) => void
 
+/** Which sites may use the server from a browser: the options of the npm package `cors`. Once set, they hold for every transport. */
 export interface CorsOptions {
-  /** Allowed origins: true reflects any, "*" (default) allows any, false none. */
+  /** Allowed origins: true reflects any, "*" allows any, false none; a function decides for each request. Default "*". */
   origin?: StaticOrigin | ((origin: string | undefined, callback: OriginCallback) => void)
+  /** Answered to preflight requests. Default GET, HEAD, PUT, PATCH, POST, DELETE. */
   methods?: string | readonly string[]
+  /** Answered to preflight requests. Default: what the request asks for. */
   allowedHeaders?: string | readonly string[]
+  /** Headers of answers that pages may read. Default none. */
   exposedHeaders?: string | readonly string[]
+  /** Allows cookies and Authorization. Not with origin "*": browsers refuse the pair. Default false. */
   credentials?: boolean
+  /** Seconds for which a browser may keep the answer to a preflight request. Default: the browser's. */
   maxAge?: number
+  /** Leaves preflight requests to the application. Default false. */
   preflightContinue?: boolean
+  /** Status of the answer to a preflight request. Default 204. */
   optionsSuccessStatus?: number
 }
 
+/** Chooses the options for each request. */
 export type CorsOptionsDelegate = (
   req: IncomingMessage,
   callback: (error: Error | null, options?: CorsOptions) => void,

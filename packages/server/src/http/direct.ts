@@ -10,7 +10,7 @@ import type { DirectHost } from './direct-connection.ts'
 import type { RequestHead } from './request-head.ts'
 import { LIMITS } from '../limits.ts'
 
-/** What the engine does with requests that come this way. */
+/** What the engine does with requests that come this way. @internal */
 export interface DirectEngine {
   /** False while code of the application could see the request, or its answer depends on what only node:http has. */
   mayServeDirectly(head: RequestHead): boolean

@@ -4,6 +4,7 @@ import { STATUS_CODES } from 'node:http'
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
+/** Why a request is refused, and with which status. @internal */
 export interface EngineRejection {
   code: number
   message: string

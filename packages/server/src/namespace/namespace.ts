@@ -32,16 +32,22 @@ const debug = debugScope('socket.io:namespace')
 
 /** An error for the client: `data` travels with the message. */
 export interface ExtendedError extends Error {
+  /** Anything that can be sent; clients find it as `error.data` in "connect_error". */
   data?: any
 }
 
+/** Events that a namespace tells by itself. */
 export interface NamespaceReservedEvents<L extends EventsMap, E extends EventsMap, S extends EventsMap, D> {
+  /** The same as "connection". */
   connect: (socket: Socket<L, E, S, D>) => void
+  /** A client has passed the middlewares and joined, or its session was recovered. It may send and be sent to at once. */
   connection: (socket: Socket<L, E, S, D>) => void
 }
 
+/** Events that a server tells by itself: those of the main namespace, and one of its own. */
 export interface ServerReservedEvents<L extends EventsMap, E extends EventsMap, S extends EventsMap, D>
   extends NamespaceReservedEvents<L, E, S, D> {
+  /** A namespace was made, by `of()` or because a client asked for one of a family. */
   new_namespace: (namespace: Namespace<L, E, S, D>) => void
 }
 
@@ -50,6 +56,7 @@ export type NamespaceMiddleware<L extends EventsMap, E extends EventsMap, S exte
   next: (error?: ExtendedError) => void,
 ) => void
 
+/** An emitter with the types of the application's events. @internal */
 const NamespaceBase = LazyEmitter as unknown as {
   new <ListenEvents extends EventsMap, EmitEvents extends EventsMap, ReservedEvents extends EventsMap>(): TypedEmitter<
     ListenEvents,
@@ -59,6 +66,7 @@ const NamespaceBase = LazyEmitter as unknown as {
 }
 const OWN_EVENTS = new Set(['connect', 'connection', 'new_namespace'])
 
+/** A named endpoint on the connections of a server, with middlewares, sockets and rooms of its own: what `io.of("/name")` gives. */
 export class Namespace<
   ListenEvents extends EventsMap = DefaultEventsMap,
   EmitEvents extends EventsMap = ListenEvents,
@@ -73,6 +81,7 @@ export class Namespace<
   readonly name: string
   /** Its sockets on this node, by id. */
   readonly sockets: Map<SocketId, Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> = new Map()
+  /** The server that it belongs to. */
   readonly server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
   /** Rooms and delivery. */
   adapter: Adapter
@@ -288,7 +297,7 @@ export class Namespace<
     }
   }
 
-  /** @deprecated Use `fetchSockets`. */
+  /** The ids of the sockets, those of other nodes included. @deprecated Use `fetchSockets`. */
   allSockets(): Promise<Set<SocketId>> {
     return this.#operator().allSockets()
   }

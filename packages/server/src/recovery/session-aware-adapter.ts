@@ -20,18 +20,25 @@ export type RecoveryFailure =
   /** What was missed is more than `maxBytes` keeps. */
   | 'events lost'
 
+/** A session whose client is away. */
 export interface PersistedSession {
+  /** The socket's public id, which it gets back. */
   sid: SocketId
+  /** Its secret id: who knows it gets the session. */
   pid: string
+  /** The rooms that it was in, its own included. */
   rooms: Room[]
+  /** `socket.data` as it was. */
   data: unknown
 }
 
+/** A session for a client that has come back. */
 export interface RestoredSession extends PersistedSession {
   /** Arguments of each event that was missed, with its offset. Read when the session is resumed, so that nothing falls in between. */
   readonly missedPackets: unknown[][]
 }
 
+/** Connection state recovery: how long, how much. See docs/guides/recovery.md. */
 export interface RecoveryOptions {
   /** Milliseconds a session is kept after its connection broke. Default 120000. */
   maxDisconnectionDuration?: number
@@ -64,6 +71,10 @@ export const RECOVERY_DEFAULTS: Readonly<Required<RecoveryOptions>> = {
 }
 const SWEEP_MS = 1_000
 
+/**
+ * The adapter that gives missed events and the session back: used when `connectionStateRecovery` is set. Events of ours: "session-expired"
+ * (a session, when nobody came for it).
+ */
 export class SessionAwareAdapter extends Adapter {
   readonly #options: Required<RecoveryOptions>
   readonly #heartbeatMs: number
@@ -231,6 +242,7 @@ export class SessionAwareAdapter extends Adapter {
     this.#timer = undefined
   }
 
+  /** Ends its timer. */
   override close(): void {
     clearInterval(this.#timer)
     this.#timer = undefined

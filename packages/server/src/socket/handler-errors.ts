@@ -2,12 +2,15 @@
 // lives (spec: SIO-48).
 import type { Socket } from './socket.ts'
 
+/** Where it happened. */
 export interface HandlerErrorContext {
+  /** Whose event it was; undefined for listeners of servers, namespaces and engines. */
   socket: Socket<any, any, any, any> | undefined
   /** The event, or which kind of function failed. */
   event: string
 }
 
+/** Gets what handlers of the application throw, or reject with. What it throws itself is not caught. */
 export type HandlerErrorHook = (error: unknown, context: HandlerErrorContext) => void
 
 export const reportHandlerError: HandlerErrorHook = (error, { event }) => {

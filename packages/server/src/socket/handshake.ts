@@ -5,17 +5,28 @@ import { parse } from 'node:querystring'
 import type { ParsedUrlQuery } from 'node:querystring'
 import type { EngineSession, HandshakeFacts } from '../engine/contract.ts'
 
+/**
+ * What is known of a client from the request that opened its session, and what it sent with CONNECT. Behind a proxy, `address` and `secure`
+ * are the proxy's.
+ */
 export interface Handshake {
+  /** In lower case. Empty over WebTransport. */
   headers: IncomingHttpHeaders
   /** When, as text. */
   time: string
+  /** The remote address of the TCP connection. */
   address: string
+  /** The request named an Origin; not whether it is another site. */
   xdomain: boolean
+  /** TLS ended at this server. */
   secure: boolean
   /** When, in milliseconds since 1970. */
   issued: number
+  /** Path and query. */
   url: string
+  /** The query, parsed; old clients put their credentials there. */
   query: ParsedUrlQuery
+  /** The client's option `auth`; `{}` from clients before 3.0. */
   auth: { [key: string]: any }
 }
 

@@ -35,6 +35,7 @@ import { debugScope } from '../debug.ts'
 
 const debug = debugScope('socket.io:socket')
 
+/** Why a socket was disconnected, as "disconnecting" and "disconnect" say it; what each means: docs/errors.md. */
 export type DisconnectReason = CloseReason | 'client namespace disconnect' | 'server namespace disconnect'
 
 export interface SocketReservedEvents {
@@ -49,10 +50,12 @@ type PacketMiddleware = (event: Event, next: (error?: Error) => void) => void
 type CatchAll = (...args: any[]) => void
 type AckCallback = (...args: any[]) => void
 
+/** An emitter with the types of the application's events. @internal */
 const SocketBase = LazyEmitter as unknown as {
   new <ListenEvents extends EventsMap, EmitEvents extends EventsMap>(): TypedEmitter<ListenEvents, EmitEvents, SocketReservedEvents>
 }
 
+/** One client in one namespace: what "connection" hands over. Its events are the client's; `emit` goes to that client alone. */
 export class Socket<
   ListenEvents extends EventsMap = DefaultEventsMap,
   EmitEvents extends EventsMap = ListenEvents,
@@ -324,6 +327,7 @@ export class Socket<
     return { sid: this.id, pid: this.pid, recoveryFailure: this.recoveryFailure }
   }
 
+  /** Takes a packet of this client. @internal */
   handlePacket(packet: SocketPacket): void {
     debug?.('%s: packet of type %d', this.id, packet.type)
     switch (packet.type) {

@@ -19,7 +19,10 @@ export function encodePacket(packet: EnginePacket, supportsBinary: boolean): str
   return bytes
 }
 
-/** @throws ProtocolError TW_ERR_ENGINE_PACKET */
+/**
+ * One packet of revision 3 from a WebSocket message: text with its digit, `b4<base64>`, or bytes that begin with 0x04.
+ * @throws ProtocolError TW_ERR_ENGINE_PACKET
+ */
 export function decodePacket(encoded: string | Uint8Array): EnginePacket {
   if (typeof encoded !== 'string') {
     return { type: typeOf(encoded[0] ?? -1, `binary type ${encoded[0]}`), data: encoded.subarray(1) }
@@ -148,6 +151,7 @@ class BinaryReader implements PayloadReader {
   }
 }
 
+/** Reads the binary form: `<0|1><length digits><0xFF><data>…`. Binary packets are views on `body`. */
 export function readBinaryPayload(body: Uint8Array): PayloadReader {
   return new BinaryReader(body)
 }

@@ -13,7 +13,10 @@ export function encodePacket(packet: EnginePacket, supportsBinary: boolean): str
   return supportsBinary ? data : 'b' + encodeBase64(data)
 }
 
-/** @throws ProtocolError TW_ERR_ENGINE_PACKET */
+/**
+ * One packet of revision 4 from a WebSocket message or a part of a payload: text with its digit, `b<base64>`, or raw bytes.
+ * @throws ProtocolError TW_ERR_ENGINE_PACKET
+ */
 export function decodePacket(encoded: string | Uint8Array): EnginePacket {
   if (typeof encoded !== 'string') return { type: 'message', data: encoded }
   if (encoded.charCodeAt(0) === 98) return { type: 'message', data: decodeBase64(encoded.slice(1)) }
@@ -46,6 +49,7 @@ class Reader implements PayloadReader {
   }
 }
 
+/** Reads a polling body: packets joined by U+001E. @throws ProtocolError TW_ERR_ENGINE_PAYLOAD for an empty one */
 export function readPayload(body: string): PayloadReader {
   if (body.length === 0) throw new ProtocolError('TW_ERR_ENGINE_PAYLOAD', malformedPacket('an empty payload'))
   return new Reader(body)

@@ -1,0 +1,69 @@
+// Everything that users can import or hold has a doc comment that an editor shows.
+import { describe, expect, it } from 'vitest'
+import { ENTRIES, readPublicSurface } from './public-surface.ts'
+
+/** Others are typos, or text that begins with an @ and is cut there. */
+const TAGS: ReadonlySet<string> = new Set([
+  'throws',
+  'deprecated',
+  'example',
+  'internal',
+  'param',
+  'returns',
+  'see',
+])
+const OFFICIALLY_DEPRECATED = ['BroadcastOperator.allSockets', 'Namespace.allSockets', 'Server.allSockets']
+
+const surface = readPublicSurface()
+const placeOf = ({ file, line, name }: (typeof surface)[number]): string => `${file}:${line} ${name}`
+
+describe('doc comments', () => {
+  it('reads the exports of every entry', () => {
+    const entries = new Set(surface.map(({ entry }) => entry))
+
+    // It has nothing that the client's main entry does not have.
+    expect(ENTRIES.map(([name]) => name).filter((name) => !entries.has(name))).toEqual([
+      '@tidewire/client/websocket',
+    ])
+    expect(surface.filter(({ isInternal }) => !isInternal).length).toBeGreaterThan(700)
+    for (const name of [
+      'Server.emit',
+      'ServerOptions.path',
+      'NamespaceReservedEvents.connection',
+      'Engine.generateId',
+      'Manager.reconnection',
+      'Bus.publish',
+      'FrameDecoder.push',
+    ]) {
+      expect(surface.map((one) => one.name)).toContain(name)
+    }
+  })
+
+  it('are on every public declaration', () => {
+    expect(surface.filter(({ doc, isInternal }) => !isInternal && doc.trim() === '').map(placeOf)).toEqual([])
+  })
+
+  it('say what an exported declaration is for that is marked @internal', () => {
+    expect(
+      surface
+        .filter(({ doc, isInternal, name }) => isInternal && !name.includes('.') && doc.trim() === '')
+        .map(placeOf),
+    ).toEqual([])
+  })
+
+  it('have only tags that exist', () => {
+    expect(
+      surface.flatMap((one) =>
+        one.tags.filter((tag) => !TAGS.has(tag)).map((tag) => `${placeOf(one)} @${tag}`),
+      ),
+    ).toEqual([])
+  })
+
+  it('call deprecated what the official declarations call so', () => {
+    const deprecated = new Set(
+      surface.filter(({ tags }) => tags.includes('deprecated')).map(({ name }) => name),
+    )
+
+    expect(OFFICIALLY_DEPRECATED.filter((name) => !deprecated.has(name))).toEqual([])
+  })
+})
