@@ -18,9 +18,10 @@ export const ENTRIES: readonly (readonly [name: string, project: string, file: s
   ['@tidewire/cluster', 'packages/cluster', 'packages/cluster/src/index.ts'],
 ]
 
-/** Classes that are not exported but whose objects users hold: `io.engine`, `socket.client`. */
+/** Not exported, but users hold them: `io.engine`, `socket.client`; or listen to them. */
 const HELD: readonly (readonly [name: string, entry: string, project: string, file: string])[] = [
   ['Engine', 'tidewire', 'packages/server', 'packages/server/src/engine/engine.ts'],
+  ['SocketReservedEvents', 'tidewire', 'packages/server', 'packages/server/src/socket/socket.ts'],
   ['Connection', 'tidewire', 'packages/server', 'packages/server/src/connection.ts'],
 ]
 

@@ -80,7 +80,7 @@ export function hasHelloMac(bytes: Uint8Array): boolean {
 
 const KINDS = namesOf(HELLO_KIND)
 
-/** Reads and checks a hello. @throws ProtocolError TW_ERR_CLUSTER_FRAME @throws ProtocolError */
+/** Reads and checks a hello. @throws ProtocolError TW_ERR_CLUSTER_FRAME */
 export function decodeHello(bytes: Uint8Array): Hello {
   const hasMac = bytes.length > 3 && hasHelloMac(bytes)
   const end = hasMac ? bytes.length - MAC_BYTES : bytes.length

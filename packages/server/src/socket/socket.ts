@@ -38,9 +38,13 @@ const debug = debugScope('socket.io:socket')
 /** Why a socket was disconnected, as "disconnecting" and "disconnect" say it; what each means: docs/errors.md. */
 export type DisconnectReason = CloseReason | 'client namespace disconnect' | 'server namespace disconnect'
 
+/** Events that a socket of the server tells by itself. */
 export interface SocketReservedEvents {
+  /** It has left its namespace and its rooms; `description` is what the transport knows of the end. Once. */
   disconnect: (reason: DisconnectReason, description?: any) => void
+  /** The same, while `rooms` still has them. */
   disconnecting: (reason: DisconnectReason, description?: any) => void
+  /** A middleware of `socket.use` refused an event. */
   error: (error: Error) => void
 }
 
