@@ -14,21 +14,54 @@ export type Message =
   | { readonly tidewire: 'stop' }
 
 export function isMessage(value: unknown): value is Message {
-  return typeof value === 'object' && value !== null && typeof (value as Partial<Message>).tidewire === 'string'
+  return (
+    typeof value === 'object' && value !== null && typeof (value as Partial<Message>).tidewire === 'string'
+  )
 }
+
+/** What Node gives no public name: the handle of a connection. */
+interface Reading {
+  readStart?(): number
+  readStop?(): number
+}
+
+const handleOf = (socket: Socket): Reading | null | undefined =>
+  (socket as unknown as { _handle?: Reading | null })._handle
 
 /** Plain TCP only: what a TLS connection knows cannot be handed over. */
 export function isHandable(socket: Duplex): socket is Socket {
-  return socket instanceof Socket && !(socket instanceof TLSSocket) && !socket.destroyed
+  return (
+    socket instanceof Socket &&
+    !(socket instanceof TLSSocket) &&
+    !socket.destroyed &&
+    typeof handleOf(socket)?.readStop === 'function'
+  )
+}
+
+/**
+ * This process reads no more of it. `pause()` alone would go on until the buffer is full, and the handle stays open here until the other process
+ * has confirmed that it is there: what the client sends meanwhile would be read here and lost.
+ */
+export function stopReading(socket: Socket): void {
+  socket.pause()
+  const handle = handleOf(socket)
+  if (handle?.readStop === undefined) return
+  // The stream starts the handle again by itself, after this turn or when its buffer is read.
+  handle.readStart = () => 0
+  handle.readStop()
 }
 
 interface Channel {
-  send?(message: Message, handle: Socket, options: { keepOpen: boolean }, callback: (error: Error | null) => void): unknown
+  send?(
+    message: Message,
+    handle: Socket,
+    options: { keepOpen: boolean },
+    callback: (error: Error | null) => void,
+  ): unknown
 }
 
 /** Hands a socket over with its message; here it is gone. */
 export function sendSocket(channel: Channel, message: Message, socket: Socket): void {
-  socket.pause()
   // Otherwise close() of this server would wait for a connection that lives on in another process.
   ;(socket as { server?: unknown }).server = null
   channel.send!(message, socket, { keepOpen: false }, () => socket.destroy())

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { TidewireError } from '@tidewire/protocol'
 import type { Workers, WorkersOptions } from '../workers.ts'
-import { isMessage, sendSocket } from './messages.ts'
+import { isMessage, sendSocket, stopReading } from './messages.ts'
 import type { Message } from './messages.ts'
 
 /** Between the end of a worker and the next one in its place: a program that fails at its start must not spin. */
@@ -38,7 +38,11 @@ export class Primary implements Workers {
     return primary
   }
 
-  private constructor(options: WorkersOptions, environment: Record<string, string>, closeHub: () => Promise<void>) {
+  private constructor(
+    options: WorkersOptions,
+    environment: Record<string, string>,
+    closeHub: () => Promise<void>,
+  ) {
     this.#options = options
     this.#environment = environment
     this.#closeHub = closeHub
@@ -59,7 +63,12 @@ export class Primary implements Workers {
           new Promise<void>((resolve, reject) => {
             const worker = this.#fork(resolve)
             worker.once('exit', (code, signal) =>
-              reject(new TidewireError('TW_ERR_WORKER', `a worker ended with ${signal ?? code} before it served; its output says why`)),
+              reject(
+                new TidewireError(
+                  'TW_ERR_WORKER',
+                  `a worker ended with ${signal ?? code} before it served; its output says why`,
+                ),
+              ),
             )
           }),
       ),
@@ -109,6 +118,8 @@ export class Primary implements Workers {
   #passOn(message: Message & { tidewire: 'upgrade' }, socket: Socket | undefined): void {
     // The client has gone on the way.
     if (socket === undefined) return
+    // In the turn in which it came, so that nothing has been read.
+    stopReading(socket)
     socket.on('error', () => socket.destroy())
     const owner = this.#byIncarnation.get(message.to)
     if (owner === undefined || !owner.isConnected()) return void socket.destroy()

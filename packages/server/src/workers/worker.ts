@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 import { TidewireError } from '@tidewire/protocol'
 import type { DrainOptions } from '../drain.ts'
 import type { WorkerServer } from '../workers.ts'
-import { isHandable, isMessage, sendSocket } from './messages.ts'
+import { isHandable, isMessage, sendSocket, stopReading } from './messages.ts'
 import type { Message } from './messages.ts'
 
 const INCARNATION_LENGTH = 4
@@ -24,7 +24,12 @@ export async function serveWorker(server: WorkerServer, drain: DrainOptions | un
   engine.handOver = (sid, req, socket, head) => {
     const to = sid.slice(0, INCARNATION_LENGTH)
     if (!siblings.has(to) || !isHandable(socket) || process.connected !== true) return false
-    sendSocket(process as never, { tidewire: 'upgrade', to, request: requestText(req, head) }, socket)
+    stopReading(socket)
+    sendSocket(
+      process as never,
+      { tidewire: 'upgrade', to, request: requestText(req, head, socket.read() as Buffer | null) },
+      socket,
+    )
     return true
   }
   process.on('message', (message: unknown, socket: unknown) => {
@@ -40,15 +45,23 @@ export async function serveWorker(server: WorkerServer, drain: DrainOptions | un
   process.send!({ tidewire: 'ready', incarnation: cluster.incarnation } satisfies Message)
 }
 
-/** The request as it came. */
-function requestText({ method, url, rawHeaders }: IncomingMessage, head: Buffer): string {
+/** The request as it came, and what has been read beyond it. */
+function requestText(
+  { method, url, rawHeaders }: IncomingMessage,
+  head: Buffer,
+  rest: Buffer | null,
+): string {
   let text = `${method} ${url} HTTP/1.1\r\n`
   for (let i = 0; i < rawHeaders.length; i += 2) text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`
-  return `${text}\r\n${head.toString('latin1')}`
+  return `${text}\r\n${head.toString('latin1')}${rest?.toString('latin1') ?? ''}`
 }
 
 /** As if the client had connected here. */
-function takeOver(server: WorkerServer, { request }: { readonly request: string }, socket: Duplex | undefined): void {
+function takeOver(
+  server: WorkerServer,
+  { request }: { readonly request: string },
+  socket: Duplex | undefined,
+): void {
   // The client has gone on the way.
   if (socket === undefined) return
   socket.pause()
