@@ -16,7 +16,7 @@ import type { Codec } from './codec.ts'
 import { Connection } from './connection.ts'
 import { drainEngine } from './drain.ts'
 import type { DrainOptions, DrainResult } from './drain.ts'
-import { Engine } from './engine/engine.ts'
+import { HttpEngine } from './http/http-engine.ts'
 import { adaptSession } from './engine/foreign-session.ts'
 import type { EngineSession } from './engine/contract.ts'
 import { callGuarded } from './events/guarded.ts'
@@ -99,7 +99,7 @@ export class Server<
   /** The main namespace, "/". */
   readonly sockets: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
   /** The Engine.IO server. */
-  engine!: Engine
+  engine!: HttpEngine
   /** The HTTP server it is attached to; undefined before. */
   httpServer!: HttpLike
   /** The options it was made with. */
@@ -243,7 +243,7 @@ export class Server<
 
   #attachTo(server: HttpLike, options: Partial<ServerOptions>): void {
     this.httpServer = server
-    const engine = new Engine(options, {
+    const engine = new HttpEngine(options, {
       handleSession: (session) => this.serveSession(session),
       handleUserError: (error, event) => this.handleHandlerError(error, { socket: undefined, event }),
     }, undefined, this.ids)
@@ -285,7 +285,7 @@ export class Server<
    * for the engine have no effect on it; `close()` closes it.
    */
   bind(engine: { on(event: 'connection', listener: (session: any) => void): unknown }): this {
-    this.engine = engine as Engine
+    this.engine = engine as HttpEngine
     engine.on('connection', (session: EngineSession) => this.serveSession(adaptSession(session)))
     return this
   }

@@ -1,35 +1,23 @@
 // The Engine.IO server: the table of sessions, and the way a request takes (middleware, CORS, verification, handshake or session). The only
 // file that creates sessions; sessions leave through #removeSession.
 import { ENGINE_ERRORS } from '@tidewire/protocol'
-import type { EngineRevision, FrameDecoderOptions } from '@tidewire/protocol'
+import type { EngineRevision } from '@tidewire/protocol'
 import { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import { parse } from 'node:querystring'
-import type { Duplex } from 'node:stream'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
-import { attach } from '../http/attach.ts'
-import { attachDirectly } from '../http/direct.ts'
-import type { DirectEngine } from '../http/direct.ts'
-import type { DirectConnection } from '../http/direct-connection.ts'
-import { DirectExchange } from '../http/direct-exchange.ts'
-import type { HttpServerLike } from '../http/attach.ts'
-import type { RequestHead } from '../http/request-head.ts'
 import { serializeCookie } from '../http/cookie.ts'
 import { checkCors } from '../http/cors.ts'
 import { runMiddlewares } from '../http/middleware.ts'
 import type { EngineMiddleware } from '../http/middleware.ts'
 import { rejectRequest, rejection } from '../http/reject.ts'
 import type { EngineRejection } from '../http/reject.ts'
-import { HttpUpgrade, webSocketProblem } from '../http/http-upgrade.ts'
-import { HttpExchange } from '../http/http-exchange.ts'
+import { webSocketProblem } from '../http/http-upgrade.ts'
 import type { ExchangeHost } from '../http/http-exchange.ts'
 import { processIds } from '../ids.ts'
 import type { IdSource } from '../ids.ts'
 import { PollingTransport } from '../transports/polling.ts'
-import { ForeignWebSocketServer } from '../transports/foreign-websocket.ts'
-import { frameOptions } from '../transports/websocket.ts'
 import type { WebTransportSession, WebTransportTransport } from '../transports/webtransport.ts'
 import { ClusterSide } from './cluster-side.ts'
 import type { LocalSessions, PendingUpgrade, RemoteSessions, SessionRequest, RelayedWebSocketHandle, WebSocketEdge } from './cluster-port.ts'
@@ -38,7 +26,7 @@ import type { Edge, Owner } from './door.ts'
 import type { PollExchange } from './poll-exchange.ts'
 import { emitGuarded } from '../events/guarded.ts'
 import { resolveEngineOptions } from './engine-options.ts'
-import type { AttachOptions, EngineOptions, ResolvedEngineOptions } from './engine-options.ts'
+import type { EngineOptions, ResolvedEngineOptions } from './engine-options.ts'
 import { RequestFacts } from './request-facts.ts'
 import type { EngineRequest } from './request-facts.ts'
 import { Session } from './session.ts'
@@ -78,21 +66,17 @@ function tickOf(options: ResolvedEngineOptions): number {
  * Events: "connection" (session), "connection_error" (`{ req, code, message, context }` of a refused request), "initial_headers" and
  * "headers" (headers, req: may be changed before an answer is sent).
  */
-export class Engine extends EventEmitter implements DirectEngine {
+export class Engine extends EventEmitter {
   /** The options with their defaults. */
   readonly opts: ResolvedEngineOptions
-  /** Takes the WebSocket of another process's session to that process, before anything is answered (workers); false: it is relayed. */
-  handOver: ((sid: string, req: IncomingMessage, socket: Duplex, head: Buffer) => boolean) | undefined
   readonly #handler: EngineHandler
   readonly #sessions = new Map<string, Session>()
   readonly #context: SessionContext
   readonly #view: EngineView<Session>
   readonly #middlewares: EngineMiddleware[] = []
-  readonly #frames: FrameDecoderOptions
   /** For exchanges that answer through a response. */
   readonly exchangeHost: ExchangeHost
   readonly #ids: IdSource
-  #foreign: ForeignWebSocketServer | undefined
   #remote: RemoteSessions | undefined
   #isClosed = false
 
@@ -100,9 +84,6 @@ export class Engine extends EventEmitter implements DirectEngine {
     super()
     this.#ids = ids
     this.opts = resolveEngineOptions(options)
-    this.#frames = frameOptions(this.opts.maxHttpBufferSize)
-    // Our own framing unless the application asks for another's; compression is work for `ws` (docs/decisions/0004).
-    if (options.perMessageDeflate || options.wsEngine) this.#foreign = new ForeignWebSocketServer(this.opts)
     this.#handler = handler
     this.#context = {
       wheel: new TimerWheel(clock, tickOf(this.opts)),
@@ -172,18 +153,6 @@ export class Engine extends EventEmitter implements DirectEngine {
     return this.opts.allowUpgrades && transport === 'polling' ? UPGRADES.filter((name) => this.opts.transports.includes(name)) : []
   }
 
-  /** Listens on an HTTP server for what comes under the path. `new Server(http)` does it. */
-  attach(server: HttpServerLike, options: AttachOptions = {}): void {
-    let path = (options.path ?? '/engine.io').replace(/\/$/, '')
-    if (options.addTrailingSlash !== false) path += '/'
-    if (options.directHttp !== false && path.endsWith('/')) attachDirectly(server, path, this)
-    attach(server, this, {
-      path,
-      destroyUpgrade: options.destroyUpgrade ?? true,
-      destroyUpgradeTimeout: options.destroyUpgradeTimeout ?? LIMITS.destroyUpgradeTimeout.default,
-    })
-  }
-
   /** Requests are served: the node is part of its cluster, if it has one, and serves new sessions. */
   get isReady(): boolean {
     return !this.#isClosed && !this.#context.isDraining && (this.#remote === undefined || this.#remote.isReady)
@@ -208,14 +177,9 @@ export class Engine extends EventEmitter implements DirectEngine {
 
   // ---- HTTP requests
 
-  /** Serves one HTTP request, for applications that route by themselves. */
-  handleRequest(req: EngineRequest, res: ServerResponse): void {
-    this.serveRequest(req, res, () => new HttpExchange(req, res, this.exchangeHost))
-  }
-
   /** Serves a request of whatever HTTP library; `open` makes its exchange. */
   serveRequest(req: EngineRequest, res: ServerResponse, open: () => PollExchange): void {
-    this.#prepare(req)
+    prepare(req)
     if (this.#remote === undefined || this.#remote.isReady) this.#serveRequest(req, res, open)
     else this.#remote.whenReady((refusal) => this.#serveRequest(req, res, open, refusal))
   }
@@ -241,15 +205,11 @@ export class Engine extends EventEmitter implements DirectEngine {
     })
   }
 
-  // ---- the same without node:http (docs/decisions/0006)
+  // ---- the same without a response object (docs/decisions/0006)
 
-  mayServeDirectly({ isUpgrade, bodyBytes, headers }: RequestHead): boolean {
-    return (
-      this.isPlain(headers) &&
-      this.#foreign === undefined &&
-      (!isUpgrade || this.opts.cors === undefined) &&
-      bodyBytes <= Math.min(this.opts.maxHttpBufferSize, LIMITS.directBodyBytes.default)
-    )
+  /** A living node of the cluster owns that session. */
+  isElsewhere(sid: string): boolean {
+    return this.#remote?.isElsewhere(sid) === true
   }
 
   /** No code of the application sees this request or its answer, and nothing of the answer depends on more than the request. */
@@ -266,24 +226,9 @@ export class Engine extends EventEmitter implements DirectEngine {
     )
   }
 
-  /** An upgrade that has gone past node:http. @internal */
-  upgradeDirectly(socket: Socket, head: RequestHead, rest: Buffer): void {
-    this.handleUpgrade(plainRequest(head, socket), socket, rest)
-  }
-
-  /** A request that has gone past node:http. @internal */
-  serveDirectly(connection: DirectConnection, head: RequestHead, body: Buffer): void {
-    const { compressionThreshold } = this.opts
-    this.servePlainly(plainRequest(head, connection.socket), (headers) => {
-      let extraHeaders = ''
-      for (const name in headers) extraHeaders += `${name}: ${headers[name]}\r\n`
-      return new DirectExchange(connection, head, body, { compressionThreshold, extraHeaders })
-    })
-  }
-
   /** Serves a request that is plain; `open` makes its exchange, with headers for the answer. */
   servePlainly(req: EngineRequest, open: (headers: Readonly<Record<string, string>>) => PollExchange): void {
-    this.#prepare(req)
+    prepare(req)
     const { cors } = this.opts
     let exchange: PollExchange | undefined
     if (cors === undefined) exchange = open(NO_ANSWER_HEADERS)
@@ -313,12 +258,6 @@ export class Engine extends EventEmitter implements DirectEngine {
           this.#openPolling(req, verdict.revision, () => exchange)
         })
     }
-  }
-
-  #prepare(req: EngineRequest): void {
-    const url = req.url ?? ''
-    const mark = url.indexOf('?')
-    req._query = parse(mark < 0 ? '' : url.slice(mark + 1))
   }
 
   /** Middleware, then CORS. `res` carries their headers; whoever answers by itself ends the way here. */
@@ -506,18 +445,9 @@ export class Engine extends EventEmitter implements DirectEngine {
 
   // ---- WebSocket
 
-  /** Serves one upgrade request, for applications that route by themselves. */
-  handleUpgrade(req: EngineRequest, socket: Duplex, head: Buffer): void {
-    const upgrade = new HttpUpgrade(req, socket as Socket, head, { frames: this.#frames, foreign: this.#foreign })
-    this.#prepare(req)
-    const sid = req._query!['sid']
-    if (this.handOver !== undefined && typeof sid === 'string' && this.#remote?.isElsewhere(sid) === true && this.handOver(sid, req, socket, head)) return
-    this.serveUpgrade(req, upgrade)
-  }
-
   /** Serves a request for a WebSocket of whatever HTTP library. */
   serveUpgrade(req: EngineRequest, upgrade: UpgradeExchange): void {
-    if (req._query === undefined) this.#prepare(req)
+    if (req._query === undefined) prepare(req)
     if (this.#remote === undefined || this.#remote.isReady) this.#serveUpgrade(req, upgrade)
     else this.#remote.whenReady((refusal) => this.#serveUpgrade(req, upgrade, refusal))
   }
@@ -622,6 +552,13 @@ export class Engine extends EventEmitter implements DirectEngine {
   }
 }
 
+/** Reads the query of a request. */
+export function prepare(req: EngineRequest): void {
+  const url = req.url ?? ''
+  const mark = url.indexOf('?')
+  req._query = parse(mark < 0 ? '' : url.slice(mark + 1))
+}
+
 function sessionRequest(req: EngineRequest, sid: string): SessionRequest {
   const { EIO, b64 } = req._query!
   return { sid, isV4: EIO === '4', supportsBinary: !b64 }
@@ -633,11 +570,6 @@ function requestToVerify(req: EngineRequest, isUpgrade: boolean): Parameters<typ
 
 function originRefusal(req: EngineRequest): EngineRejection {
   return rejection('FORBIDDEN', { name: 'ORIGIN_NOT_ALLOWED', origin: req.headers.origin }, "this Origin is not in the server's cors.origin")
-}
-
-/** What the engine reads of a request when no code of the application sees it. */
-function plainRequest({ method, url, headers, rawHeaders }: RequestHead, socket: Socket): EngineRequest {
-  return { method, url, headers, rawHeaders, socket } as unknown as EngineRequest
 }
 
 /** compat: python-engineio takes no more in one payload, and closes (spec: EIO-51). */

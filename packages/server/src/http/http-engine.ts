@@ -1,0 +1,100 @@
+// The engine on node:http: takes requests from an HTTP server of Node, or past it where that is safe. In: requests and upgrades of the server it
+// is attached to. Out: the same as exchanges, to the engine.
+import type { FrameDecoderOptions } from '@tidewire/protocol'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Clock } from '../clock.ts'
+import type { EngineHandler } from '../engine/contract.ts'
+import { Engine, prepare } from '../engine/engine.ts'
+import type { AttachOptions, EngineOptions } from '../engine/engine-options.ts'
+import type { EngineRequest } from '../engine/request-facts.ts'
+import type { IdSource } from '../ids.ts'
+import { LIMITS } from '../limits.ts'
+import { ForeignWebSocketServer } from '../transports/foreign-websocket.ts'
+import { frameOptions } from '../transports/websocket.ts'
+import { attach } from './attach.ts'
+import type { HttpServerLike } from './attach.ts'
+import { attachDirectly } from './direct.ts'
+import type { DirectEngine } from './direct.ts'
+import type { DirectConnection } from './direct-connection.ts'
+import { DirectExchange } from './direct-exchange.ts'
+import { HttpExchange } from './http-exchange.ts'
+import { HttpUpgrade } from './http-upgrade.ts'
+import type { RequestHead } from './request-head.ts'
+
+export class HttpEngine extends Engine implements DirectEngine {
+  /** Takes the WebSocket of another process's session to that process, before anything is answered (workers); false: it is relayed. */
+  handOver: ((sid: string, req: IncomingMessage, socket: Duplex, head: Buffer) => boolean) | undefined
+  readonly #frames: FrameDecoderOptions
+  readonly #foreign: ForeignWebSocketServer | undefined
+
+  constructor(options: EngineOptions, handler: EngineHandler, clock?: Clock, ids?: IdSource) {
+    super(options, handler, clock, ids)
+    this.#frames = frameOptions(this.opts.maxHttpBufferSize)
+    // Our own framing unless the application asks for another's; compression is work for `ws` (docs/decisions/0004).
+    if (options.perMessageDeflate || options.wsEngine) this.#foreign = new ForeignWebSocketServer(this.opts)
+  }
+
+  /** Listens on an HTTP server for what comes under the path. `new Server(http)` does it. */
+  attach(server: HttpServerLike, options: AttachOptions = {}): void {
+    let path = (options.path ?? '/engine.io').replace(/\/$/, '')
+    if (options.addTrailingSlash !== false) path += '/'
+    if (options.directHttp !== false && path.endsWith('/')) attachDirectly(server, path, this)
+    attach(server, this, {
+      path,
+      destroyUpgrade: options.destroyUpgrade ?? true,
+      destroyUpgradeTimeout: options.destroyUpgradeTimeout ?? LIMITS.destroyUpgradeTimeout.default,
+    })
+  }
+
+  /** Serves one HTTP request, for applications that route by themselves. */
+  handleRequest(req: EngineRequest, res: ServerResponse): void {
+    this.serveRequest(req, res, () => new HttpExchange(req, res, this.exchangeHost))
+  }
+
+  /** Serves one upgrade request, for applications that route by themselves. */
+  handleUpgrade(req: EngineRequest, socket: Duplex, head: Buffer): void {
+    const upgrade = new HttpUpgrade(req, socket as Socket, head, {
+      frames: this.#frames,
+      foreign: this.#foreign,
+    })
+    if (this.handOver !== undefined) {
+      prepare(req)
+      const { sid } = req._query!
+      if (typeof sid === 'string' && this.isElsewhere(sid) && this.handOver(sid, req, socket, head)) return
+    }
+    this.serveUpgrade(req, upgrade)
+  }
+
+  // ---- the same without node:http (docs/decisions/0006)
+
+  mayServeDirectly({ isUpgrade, bodyBytes, headers }: RequestHead): boolean {
+    return (
+      this.isPlain(headers) &&
+      this.#foreign === undefined &&
+      (!isUpgrade || this.opts.cors === undefined) &&
+      bodyBytes <= Math.min(this.opts.maxHttpBufferSize, LIMITS.directBodyBytes.default)
+    )
+  }
+
+  /** An upgrade that has gone past node:http. @internal */
+  upgradeDirectly(socket: Socket, head: RequestHead, rest: Buffer): void {
+    this.handleUpgrade(plainRequest(head, socket), socket, rest)
+  }
+
+  /** A request that has gone past node:http. @internal */
+  serveDirectly(connection: DirectConnection, head: RequestHead, body: Buffer): void {
+    const { compressionThreshold } = this.opts
+    this.servePlainly(plainRequest(head, connection.socket), (headers) => {
+      let extraHeaders = ''
+      for (const name in headers) extraHeaders += `${name}: ${headers[name]}\r\n`
+      return new DirectExchange(connection, head, body, { compressionThreshold, extraHeaders })
+    })
+  }
+}
+
+/** What the engine reads of a request when no code of the application sees it. */
+function plainRequest({ method, url, headers, rawHeaders }: RequestHead, socket: Socket): EngineRequest {
+  return { method, url, headers, rawHeaders, socket } as unknown as EngineRequest
+}
