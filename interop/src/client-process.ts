@@ -37,16 +37,23 @@ export class ClientProcess {
   #names = 0
   #isGone = false
 
-  private constructor(command: string, args: readonly string[]) {
-    this.#child = spawnGroup(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+  private constructor(command: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+    this.#child = spawnGroup(command, args, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    })
     createInterface({ input: this.#child.stdout! }).on('line', (text) => this.#take(text))
     this.#child
       .stderr!.setEncoding('utf8')
       .on('data', (text: string) => (this.#said = (this.#said + text).slice(-4000)))
   }
 
-  static async start(command: string, args: readonly string[]): Promise<ClientProcess> {
-    const client = new ClientProcess(command, args)
+  static async start(
+    command: string,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<ClientProcess> {
+    const client = new ClientProcess(command, args, env)
     await client.#wait('to start', (line) => line.ready === true, 30_000)
     return client
   }

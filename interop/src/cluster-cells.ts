@@ -5,23 +5,37 @@ import { startHaproxy, startNginx } from '@tidewire/testkit/balancer'
 import { startNats, startPostgres, startRedis } from '@tidewire/testkit/daemon'
 import type { Daemon } from '@tidewire/testkit/daemon'
 import { provisionOrSkip } from '@tidewire/testkit/provision'
+import { startInHostHub } from '../../packages/cluster/src/drivers/in-host.ts'
 import { ClientProcess } from './client-process.ts'
 import { javaClients, javascriptClients, pythonClients } from './client-specs.ts'
 import type { ClientSpec } from './client-specs.ts'
 import { ClusterNodeProcess, haproxyRoundRobin, roundRobin } from './cluster-nodes.ts'
+import type { NginxVariant } from './cluster-nodes.ts'
+import { makeCertificate } from './test-certificate.ts'
+import type { TestCertificate } from './test-certificate.ts'
+import { WorkersProcess } from './workers-process.ts'
 
 const MODES = { default: ['polling', 'websocket'], polling: ['polling'], websocket: ['websocket'] } as const
 const EMIT_EVERY_MS = 250
 const SAY_EVERY_MS = 1_500
 const BURST = 200
 
+/** What the tests need to know of the nodes. */
+export interface ServedNodes {
+  readonly url: string
+  /** Said of connections, by all nodes together. */
+  count(event: 'connect' | 'disconnect'): number
+  /** Node by node: how many sessions each was given. */
+  connects(): readonly number[]
+  /** For the clients: whom to trust. */
+  readonly env?: NodeJS.ProcessEnv
+  stop(): Promise<void>
+}
+
 export interface Cell {
   readonly title: string
   readonly needs: readonly ('nginx' | 'haproxy' | 'redis' | 'nats' | 'postgres')[]
-  readonly nodes: number
-  readonly startBroker: () => Promise<Daemon>
-  readonly urlOf: (broker: Daemon) => string
-  readonly startBalancer: (ports: readonly number[]) => Promise<Daemon>
+  readonly start: () => Promise<ServedNodes>
 }
 
 /** What a client saw in a cell. */
@@ -35,56 +49,141 @@ export interface Outcome {
   readonly acked: number
 }
 
-const onRedis = {
-  startBroker: (): Promise<Daemon> => startRedis(),
-  urlOf: ({ port }: Daemon): string => `redis://127.0.0.1:${port}`,
+interface Broker {
+  readonly url: string
+  stop(): Promise<unknown>
 }
-const onNats = {
-  startBroker: (): Promise<Daemon> => startNats(),
-  urlOf: ({ port }: Daemon): string => `nats://127.0.0.1:${port}`,
+
+const brokers = {
+  redis: async (): Promise<Broker> => {
+    const daemon = await startRedis()
+    return { url: `redis://127.0.0.1:${daemon.port}`, stop: daemon.stop }
+  },
+  nats: async (): Promise<Broker> => {
+    const daemon = await startNats()
+    return { url: `nats://127.0.0.1:${daemon.port}`, stop: daemon.stop }
+  },
+  postgres: async (): Promise<Broker> => startPostgres(),
+  inHost: async (): Promise<Broker> => {
+    const hub = await startInHostHub()
+    return { url: `in-host:${hub.path}`, stop: () => hub.close() }
+  },
+}
+
+type Balance = (ports: readonly number[], tls: TestCertificate | undefined) => Promise<Daemon>
+
+const nginx =
+  (variant: NginxVariant = {}, workers = 1): Balance =>
+  (ports, tls) =>
+    startNginx(roundRobin(ports, tls === undefined ? variant : { ...variant, tls }), { workers })
+const haproxy: Balance = (ports, tls) => startHaproxy(haproxyRoundRobin(ports, tls))
+
+/** Processes of their own, on a broker, behind a balancer. */
+function nodesBehind(
+  count: number,
+  startBroker: () => Promise<Broker>,
+  balance: Balance,
+  withTls = false,
+): () => Promise<ServedNodes> {
+  return async () => {
+    const broker = await startBroker()
+    const nodes = await Promise.all(Array.from({ length: count }, () => ClusterNodeProcess.start(broker.url)))
+    const tls = withTls ? makeCertificate() : undefined
+    const balancer = await balance(
+      nodes.map(({ port }) => port),
+      tls,
+    )
+    return {
+      url: `${withTls ? 'https' : 'http'}://127.0.0.1:${balancer.port}`,
+      ...(tls === undefined ? {} : { env: tls.trustedBy(java.value?.java) }),
+      count: (event) => nodes.reduce((sum, node) => sum + node.count(event), 0),
+      connects: () => nodes.map((node) => node.count('connect')),
+      async stop() {
+        await Promise.all(nodes.map((node) => node.stop()))
+        await balancer.stop()
+        await broker.stop()
+        tls?.remove()
+      },
+    }
+  }
+}
+
+/** `tidewire/workers`: one port and nothing in front of it. */
+async function startWorkersCell(): Promise<ServedNodes> {
+  const workers = await WorkersProcess.start(3)
+  return {
+    url: `http://127.0.0.1:${workers.port}`,
+    count: (event) => workers.count(event),
+    connects: () => [...workers.connectsByPid().values()],
+    stop: () => workers.stop(),
+  }
 }
 
 const nginxRedis: Cell = {
   title: 'two nodes on Redis behind nginx round robin',
   needs: ['nginx', 'redis'],
-  nodes: 2,
-  ...onRedis,
-  startBalancer: (ports) => startNginx(roundRobin(ports)),
+  start: nodesBehind(2, brokers.redis, nginx()),
 }
 const haproxyNats: Cell = {
   title: 'three nodes on NATS behind HAProxy round robin',
   needs: ['haproxy', 'nats'],
-  nodes: 3,
-  ...onNats,
-  startBalancer: (ports) => startHaproxy(haproxyRoundRobin(ports)),
+  start: nodesBehind(3, brokers.nats, haproxy),
 }
 
 export const testCells: readonly Cell[] = [nginxRedis, haproxyNats]
 export const soakCells: readonly Cell[] = [
   nginxRedis,
   {
-    ...nginxRedis,
     title: 'two nodes on Redis behind nginx `random`',
-    startBalancer: (ports) => startNginx(roundRobin(ports, { random: true })),
+    needs: ['nginx', 'redis'],
+    start: nodesBehind(2, brokers.redis, nginx({ random: true })),
   },
   {
-    ...nginxRedis,
     title: 'two nodes on Redis behind nginx with 4 workers',
-    startBalancer: (ports) => startNginx(roundRobin(ports), { workers: 4 }),
+    needs: ['nginx', 'redis'],
+    start: nodesBehind(2, brokers.redis, nginx({}, 4)),
   },
   {
-    ...nginxRedis,
     title: 'two nodes on Redis behind nginx with kept upstream connections',
-    startBalancer: (ports) => startNginx(roundRobin(ports, { keepalive: true })),
+    needs: ['nginx', 'redis'],
+    start: nodesBehind(2, brokers.redis, nginx({ keepalive: true })),
   },
-  { ...nginxRedis, title: 'three nodes on Redis behind nginx round robin', nodes: 3 },
+  {
+    title: 'three nodes on Redis behind nginx round robin',
+    needs: ['nginx', 'redis'],
+    start: nodesBehind(3, brokers.redis, nginx()),
+  },
   haproxyNats,
   {
-    ...nginxRedis,
+    title: 'two nodes on NATS behind nginx round robin',
+    needs: ['nginx', 'nats'],
+    start: nodesBehind(2, brokers.nats, nginx()),
+  },
+  {
+    title: 'three nodes on Redis behind HAProxy round robin',
+    needs: ['haproxy', 'redis'],
+    start: nodesBehind(3, brokers.redis, haproxy),
+  },
+  {
     title: 'two nodes on Postgres behind nginx round robin',
     needs: ['nginx', 'postgres'],
-    startBroker: () => startPostgres(),
-    urlOf: ({ port }) => `postgres://postgres@127.0.0.1:${port}/postgres`,
+    start: nodesBehind(2, brokers.postgres, nginx()),
+  },
+  {
+    title: 'three nodes of one machine (in-host) behind nginx round robin',
+    needs: ['nginx'],
+    start: nodesBehind(3, brokers.inHost, nginx()),
+  },
+  { title: 'three processes of `tidewire/workers` on one port', needs: [], start: startWorkersCell },
+  {
+    title: 'two nodes on Redis behind nginx with TLS',
+    needs: ['nginx', 'redis'],
+    start: nodesBehind(2, brokers.redis, nginx(), true),
+  },
+  {
+    title: 'three nodes on NATS behind HAProxy with TLS',
+    needs: ['haproxy', 'nats'],
+    start: nodesBehind(3, brokers.nats, haproxy, true),
   },
 ]
 
@@ -117,32 +216,24 @@ interface Visitor {
 export async function declareCell(cell: Cell, runMs: number, outcomes: Outcome[] = []): Promise<void> {
   const unavailable = await reasonToSkip(cell)
   describe.skipIf(unavailable !== undefined)(cell.title, () => {
-    let broker: Daemon
-    let balancer: Daemon
-    const nodes: ClusterNodeProcess[] = []
+    let served: ServedNodes | undefined
     const clients: ClientProcess[] = []
     beforeAll(async () => {
-      broker = await cell.startBroker()
-      const bus = cell.urlOf(broker)
-      nodes.push(
-        ...(await Promise.all(Array.from({ length: cell.nodes }, () => ClusterNodeProcess.start(bus)))),
-      )
-      balancer = await cell.startBalancer(nodes.map(({ port }) => port))
-    })
+      served = await cell.start()
+    }, 60_000)
     afterAll(async () => {
-      await Promise.all([...clients, ...nodes].map((one) => one.stop()))
-      await balancer?.stop()
-      await broker?.stop()
+      await Promise.all(clients.map((client) => client.stop()))
+      await served?.stop()
     })
 
     it(
       '[CLU-40, CLU-41] every client connects once and stays, every event is acknowledged',
       async () => {
-        const url = `http://127.0.0.1:${balancer.port}`
+        const { url, env, count, connects } = served!
         const visitors: Visitor[] = []
         for (const spec of specs) {
           const [command, ...args] = await spec.command()
-          const client = await ClientProcess.start(command, args)
+          const client = await ClientProcess.start(command, args, env)
           clients.push(client)
           for (const [mode, transports] of Object.entries(MODES)) {
             const name = client.connect({ url, transports })
@@ -155,14 +246,14 @@ export async function declareCell(cell: Cell, runMs: number, outcomes: Outcome[]
         for (const { label, client, name, emitted, acked } of visitors) {
           const seen = await newsOf(client, name, broadcasts)
           const trouble = client.unread(name).filter((event) => event !== 'news')
-          const count = (...events: string[]): number =>
+          const countOf = (...events: string[]): number =>
             trouble.filter((event) => events.includes(event)).length
           outcomes.push({
             cell: cell.title,
             client: label,
-            connects: 1 + count('connect'),
-            disconnects: count('disconnect'),
-            errors: count('connect_error', 'error'),
+            connects: 1 + countOf('connect'),
+            disconnects: countOf('disconnect'),
+            errors: countOf('connect_error', 'error'),
             emitted,
             acked,
           })
@@ -177,9 +268,8 @@ export async function declareCell(cell: Cell, runMs: number, outcomes: Outcome[]
             })
           }
         }
-        expect(nodes.reduce((sum, node) => sum + node.count('connect'), 0)).toBe(visitors.length)
-        expect(nodes.map((node) => node.count('disconnect'))).toEqual(nodes.map(() => 0))
-        for (const node of nodes) expect(node.count('connect')).toBeGreaterThan(0)
+        expect([count('connect'), count('disconnect')]).toEqual([visitors.length, 0])
+        for (const sessions of connects()) expect(sessions).toBeGreaterThan(0)
         const emitted = visitors.reduce((sum, visitor) => sum + visitor.emitted, 0)
         console.log(
           `${visitors.length} connections: connects ${visitors.length}, disconnects 0, errors 0, acked ${emitted} of ${emitted}, broadcasts ${broadcasts} seen by each`,
@@ -191,7 +281,7 @@ export async function declareCell(cell: Cell, runMs: number, outcomes: Outcome[]
     it(
       '[CLU-41, EIO-61] what is sent while clients upgrade over several nodes arrives once and in order',
       async () => {
-        const url = `http://127.0.0.1:${balancer.port}`
+        const { url } = served!
         for (const [index, client] of clients.entries()) {
           // OkHttp, under the Java clients, runs five requests to a host at once and lets others wait: the first connections would hold them up.
           for (const name of ['c1', 'c2', 'c3']) client.disconnect(name)

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { freePort, spawnGroup, stopGroup } from '@tidewire/testkit/daemon'
+import type { TestCertificate } from './test-certificate.ts'
 
 const program = fileURLToPath(new URL('../servers/tidewire/cluster-node.ts', import.meta.url))
 const DEADLINE_MS = 20_000
@@ -96,12 +97,13 @@ export class ClusterNodeProcess {
 export interface NginxVariant {
   readonly random?: boolean
   readonly keepalive?: boolean
+  readonly tls?: TestCertificate
 }
 
 /** As in the first report of this case: round robin, `ip_hash` commented out, the Upgrade headers set. */
 export function roundRobin(
   ports: readonly number[],
-  { random, keepalive }: NginxVariant = {},
+  { random, keepalive, tls }: NginxVariant = {},
 ): (port: number) => string {
   return (port) => `
     map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
@@ -111,7 +113,8 @@ export function roundRobin(
       ${keepalive === true ? 'keepalive 16;' : ''}
     }
     server {
-      listen 127.0.0.1:${port};
+      listen 127.0.0.1:${port}${tls === undefined ? '' : ' ssl'};
+      ${tls === undefined ? '' : `ssl_certificate ${tls.certificate}; ssl_certificate_key ${tls.key};`}
       location / {
         proxy_pass http://nodes;
         proxy_http_version 1.1;
@@ -122,7 +125,7 @@ export function roundRobin(
     }`
 }
 
-export function haproxyRoundRobin(ports: readonly number[]): (port: number) => string {
+export function haproxyRoundRobin(ports: readonly number[], tls?: TestCertificate): (port: number) => string {
   return (port) => `defaults
   mode http
   timeout connect 5s
@@ -130,7 +133,7 @@ export function haproxyRoundRobin(ports: readonly number[]): (port: number) => s
   timeout server 60s
   timeout tunnel 1h
 frontend web
-  bind 127.0.0.1:${port}
+  bind 127.0.0.1:${port}${tls === undefined ? '' : ` ssl crt ${tls.bundle}`}
   default_backend nodes
 backend nodes
   balance roundrobin

@@ -2,7 +2,7 @@
 // when it is ready, and what connects and disconnects.
 import { createServer } from 'node:http'
 import { Server } from 'tidewire'
-import type { Socket } from 'tidewire'
+import { serveMatrix } from './matrix-application.ts'
 
 const [port, busText, options = '{}'] = process.argv.slice(2)
 const bus = JSON.parse(busText!) as string | { bus: string; prefix?: string }
@@ -19,28 +19,7 @@ io.cluster!.on('leave', ({ info, end }: { info: { name: string }; end: string })
 io.cluster!.on('join', ({ info }: { info: { name: string } }) => say({ event: 'join', name: info.name }))
 io.cluster!.on('sessions-lost', (lost: object) => say({ event: 'sessions-lost', ...lost }))
 io.cluster!.on('error', (error: Error) => say({ event: 'error', message: error.message }))
-io.on('connection', (socket: Socket) => {
-  say({ event: 'connect', sid: socket.conn.id, id: socket.id })
-  socket.on('disconnect', (reason: string, description: unknown) =>
-    say({
-      event: 'disconnect',
-      sid: socket.conn.id,
-      reason,
-      description: String((description as Error | undefined)?.message ?? ''),
-    }),
-  )
-  socket.on('echo', (...args: any[]) => (args.pop() as (...answer: unknown[]) => void)(...args))
-  socket.on('say', (...args: any[]) => {
-    const ack = args.pop() as () => void
-    io.emit('news', ...args)
-    ack()
-  })
-  let count = 0
-  socket.on('count', (n: number, ack: (n: number, count: number) => void) => ack(n, count++))
-  socket.on('tell me', (count: number) => {
-    for (let i = 0; i < count; i++) socket.emit('event', i)
-  })
-})
+serveMatrix(io, say)
 await new Promise<void>((resolve) => http.listen(Number(port), '127.0.0.1', resolve))
 await io.cluster!.ready()
 say({ event: 'ready', incarnation: io.cluster!.incarnation })
