@@ -19,7 +19,7 @@ const COMPACT_FROM = 64
 
 /** A queue that can be searched: entries enter at the end in the order of `seq` and leave at the front. */
 class Lane {
-  #entries: LoggedEvent[] = []
+  #entries: (LoggedEvent | undefined)[] = []
   #head = 0
 
   get isEmpty(): boolean {
@@ -35,7 +35,8 @@ class Lane {
   }
 
   shift(): void {
-    this.#head++
+    // What has left is let go at once: a room may wait long for the next compaction, and there may be many rooms.
+    this.#entries[this.#head++] = undefined
     if (this.#head < COMPACT_FROM || this.#head * 2 < this.#entries.length) return
     this.#entries = this.#entries.slice(this.#head)
     this.#head = 0
@@ -86,6 +87,11 @@ export class EventLog {
     return this.#truncatedAt
   }
 
+  /** The number of the first event that is still kept. */
+  get oldest(): number {
+    return this.#all.first?.seq ?? this.#seq + 1
+  }
+
   get bytes(): number {
     return this.#bytes
   }
@@ -118,13 +124,13 @@ export class EventLog {
     while (!this.#all.isEmpty) this.#evict()
   }
 
-  /** What sockets in `rooms` were sent after `seq`, in order, each once. */
-  since(seq: number, rooms: ReadonlySet<Room>): LoggedEvent[] {
+  /** What a socket that has been in `rooms`, in each of them when `wasIn` says so, was sent after `seq`: in order, each once. */
+  since(seq: number, rooms: ReadonlySet<Room>, wasIn: (room: Room, seq: number) => boolean = (room) => rooms.has(room)): LoggedEvent[] {
     const found: LoggedEvent[] = []
     this.#toEveryone.collect(seq, found)
     for (const room of rooms) this.#byRoom.get(room)?.collect(seq, found)
     found.sort((a, b) => a.seq - b.seq)
-    return found.filter((event, index) => event !== found[index - 1] && !isExcluded(event, rooms))
+    return found.filter((event, index) => event !== found[index - 1] && isFor(event, wasIn))
   }
 
   #laneOf(room: Room): Lane {
@@ -147,8 +153,7 @@ export class EventLog {
   }
 }
 
-function isExcluded({ except }: LoggedEvent, rooms: ReadonlySet<Room>): boolean {
-  if (except === undefined) return false
-  for (const room of rooms) if (except.has(room)) return true
-  return false
+function isFor({ rooms, except, seq }: LoggedEvent, wasIn: (room: Room, seq: number) => boolean): boolean {
+  if (except !== undefined) for (const room of except) if (wasIn(room, seq)) return false
+  return rooms.length === 0 || rooms.some((room) => wasIn(room, seq))
 }

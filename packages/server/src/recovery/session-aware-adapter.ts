@@ -10,6 +10,7 @@ import { LIMITS } from '../limits.ts'
 import type { Namespace } from '../namespace/namespace.ts'
 import type { Socket } from '../socket/socket.ts'
 import { EventLog } from './event-log.ts'
+import { RoomHistory } from './room-history.ts'
 
 /** Why a client that asked for its session got a new one. */
 export type RecoveryFailure =
@@ -55,6 +56,8 @@ interface SessionRecord {
   /** The latest event when it connected: where a client that has received none begins. */
   readonly startSeq: number
   rooms: ReadonlySet<Room>
+  /** From the first room that was joined or left after an event had been sent. */
+  history: RoomHistory | undefined
   data: unknown
   /** While it is connected. */
   socket: AnySocket | undefined
@@ -121,6 +124,34 @@ export class SessionAwareAdapter extends Adapter {
     return new EncodedPacket(packet, this.nsp.server.codec).withOffset(packet.id === undefined ? offsetOf(this.#log.seq) : undefined)
   }
 
+  // ---- rooms, as they were when each event was sent
+
+  override addAll(id: SocketId, rooms: Set<Room>): Promise<void> | void {
+    // The first call gives a new socket its own room, and a recovered one all that it had.
+    const joined = this.sids.get(id)
+    if (joined !== undefined) for (const room of rooms) if (!joined.has(room)) this.#note(id, room, true)
+    return super.addAll(id, rooms)
+  }
+
+  override del(id: SocketId, room: Room): Promise<void> | void {
+    if (this.sids.get(id)?.has(room)) this.#note(id, room, false)
+    return super.del(id, room)
+  }
+
+  override delAll(id: SocketId): void {
+    for (const room of this.sids.get(id) ?? []) this.#note(id, room, false)
+    super.delAll(id)
+  }
+
+  #note(id: SocketId, room: Room, isMember: boolean): void {
+    const pid = this.nsp.sockets.get(id)?.pid
+    const record = pid === undefined ? undefined : this.#records.get(pid)
+    // Without a socket it is away, and its rooms stay what they were; before the first event since its CONNECT there is nothing to tell apart.
+    if (record?.socket?.id !== id || this.#log.seq === record.startSeq) return
+    record.history ??= new RoomHistory()
+    record.history.add({ room, seq: this.#log.seq, isMember }, this.#log.oldest)
+  }
+
   // ---- sessions
 
   /** A socket is let in; gives the secret that it may come back with. */
@@ -130,6 +161,7 @@ export class SessionAwareAdapter extends Adapter {
       sid: socket.id,
       startSeq: this.#log.seq,
       rooms: new Set(),
+      history: undefined,
       data: undefined,
       socket,
       expiresAt: Infinity,
@@ -177,7 +209,12 @@ export class SessionAwareAdapter extends Adapter {
     if (performance.now() >= record.expiresAt) return 'session unknown'
     const disconnectedAt = record.expiresAt - this.#options.maxDisconnectionDuration
     if (seq < this.#log.truncated && this.#log.truncatedAt > disconnectedAt - this.#heartbeatMs) return 'events lost'
-    const missed = (): EncodedPacket[] => this.#log.since(seq, record.rooms).map((event) => event.encoded)
+    const missed = (): EncodedPacket[] => {
+      const { rooms, history } = record
+      if (history === undefined) return this.#log.since(seq, rooms).map((event) => event.encoded)
+      const wasIn = (room: Room, at: number): boolean => history.wasIn(room, at, rooms.has(room))
+      return this.#log.since(seq, new Set([...rooms, ...history.rooms()]), wasIn).map((event) => event.encoded)
+    }
     return {
       sid: record.sid,
       pid,

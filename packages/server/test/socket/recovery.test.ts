@@ -1,5 +1,7 @@
 // Connection state recovery on the wire, and with the unmodified official client.
 import { createRequire } from 'node:module'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { Adapter } from 'tidewire'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -323,6 +325,74 @@ describe('connection state recovery', () => {
     expect(await wire.next()).toBe('44{"message":"internal server error"}')
     expect(heard).toEqual(['no room'])
     expect(server.io.sockets.sockets.size).toBe(0)
+  })
+
+  it('[SIO-75] replays nothing from before a room was joined, and all until it was left', async () => {
+    server = await start({ connectionStateRecovery: {} })
+    const connected = once(server.io, 'connection')
+    const { wire, answer } = await join()
+    const [socket] = await connected
+    socket.join(['left', 'stayed', 'left and joined'])
+    server.io.emit('seen')
+    const offset = (await nextEvent(wire)).at(-1)
+    // From here on the client is deaf: its offset stays.
+    server.io.to('left').emit('left 1')
+    server.io.to('joined').emit('joined 0')
+    server.io.except('joined').emit('not in joined')
+    socket.join('joined')
+    socket.leave('left')
+    socket.leave('left and joined')
+    server.io.to('left').emit('left 2')
+    server.io.to('joined').emit('joined 1')
+    server.io.to('left and joined').emit('between')
+    server.io.except('joined').emit('in joined')
+    socket.join('left and joined')
+    server.io.to(['left and joined', 'stayed']).emit('both')
+    await cut(wire)
+    server.io.to('left').emit('left 3')
+    server.io.to('joined').emit('joined 2')
+
+    const { replayed } = await join({ pid: answer.pid, offset })
+
+    expect(replayed.map(([name]) => name)).toEqual(['left 1', 'not in joined', 'joined 1', 'both', 'joined 2'])
+  })
+
+  it('[SIO-75] a session that came back keeps its rooms for the next time', async () => {
+    server = await start({ connectionStateRecovery: {} })
+    const connected = once(server.io, 'connection')
+    const { wire, answer } = await join()
+    const [socket] = await connected
+    server.io.emit('seen')
+    const offset = (await nextEvent(wire)).at(-1)
+    socket.join('room')
+    server.io.to('room').emit('first')
+    await cut(wire)
+    const second = await join({ pid: answer.pid, offset })
+    await cut(second.wire)
+
+    const { replayed } = await join({ pid: answer.pid, offset })
+
+    expect([second.replayed, replayed].map((events) => events.map(([name]) => name))).toEqual([['first'], ['first']])
+  })
+
+  it('[SIO-76] lets go of an event when it leaves the log, in every room', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    server = await start()
+    const log = new EventLog({ maxBytes: 1_000_000, maxAgeMs: 10 })
+    const add = (room: string, at: number): WeakRef<object> => {
+      const encoded = {} as EncodedPacket
+      log.append({ seq: log.next(), encoded, rooms: [room], except: undefined, at, bytes: 1 })
+      return new WeakRef(encoded)
+    }
+    const refs = ['a', 'b'].flatMap((room) => Array.from({ length: 20 }, () => add(room, 0)))
+    add('a', 100)
+    add('b', 100)
+    // A reference that was just made lives until the turn ends.
+    await new Promise(setImmediate)
+    collect()
+
+    expect(refs.filter((ref) => ref.deref() !== undefined)).toEqual([])
   })
 
   it('[SIO-75, SIO-76] the log finds what a walk over everything finds, within its bytes', async () => {
