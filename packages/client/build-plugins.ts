@@ -5,6 +5,7 @@ import type { Plugin } from 'rolldown'
 import { minify as terser } from 'terser'
 
 export interface Features {
+  HAS_COMPAT: boolean
   HAS_REVISION_3: boolean
   HAS_DEBUG: boolean
   HAS_UNREF: boolean

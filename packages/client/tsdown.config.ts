@@ -9,11 +9,11 @@ const CALLABLE = 'module.exports = Object.assign((...args) => exports.io(...args
 /** The script bundles work with CommonJS and AMD loaders too. */
 const UNIVERSAL = 'typeof module=="object"&&module.exports?module.exports=io:typeof define=="function"&&define.amd&&define(function(){return io});'
 
-const FULL: Features = { HAS_REVISION_3: true, HAS_DEBUG: false, HAS_UNREF: false, HAS_WEBTRANSPORT: true }
+const FULL: Features = { HAS_COMPAT: true, HAS_REVISION_3: true, HAS_DEBUG: false, HAS_UNREF: false, HAS_WEBTRANSPORT: true }
 /** The build for pages that load it as a module: every byte counts there. */
 const SMALL: Features = { ...FULL, HAS_WEBTRANSPORT: false }
 const WITH_DEBUG: Features = { ...FULL, HAS_DEBUG: true }
-const WEBSOCKET_ONLY: Features = { HAS_REVISION_3: false, HAS_DEBUG: false, HAS_UNREF: false, HAS_WEBTRANSPORT: false }
+const WEBSOCKET_ONLY: Features = { HAS_COMPAT: false, HAS_REVISION_3: false, HAS_DEBUG: false, HAS_UNREF: false, HAS_WEBTRANSPORT: false }
 
 /** The folder holds script bundles under their official names, so `.js` is no module in it. */
 const node: UserConfig = {

@@ -3,6 +3,7 @@ import { acknowledgements } from './scenarios-acknowledgements.ts'
 import { buffering } from './scenarios-buffering.ts'
 import { classes } from './scenarios-classes.ts'
 import { connecting } from './scenarios-connecting.ts'
+import { details } from './scenarios-details.ts'
 import { engine } from './scenarios-engine.ts'
 import { events } from './scenarios-events.ts'
 import { files } from './scenarios-files.ts'
@@ -24,4 +25,5 @@ export const scenarios: Scenario[] = [
   ...engine,
   ...http,
   ...files,
+  ...details,
 ]

@@ -2,7 +2,7 @@
 
 export interface BackoffOptions {
   /** First delay in milliseconds. */
-  min: number
+  ms: number
   max: number
   /** 0 to 1: by how much a delay may differ from its base. */
   jitter: number
@@ -10,7 +10,7 @@ export interface BackoffOptions {
 
 export class Backoff implements BackoffOptions {
   attempts = 0
-  declare min: number
+  declare ms: number
   declare max: number
   declare jitter: number
   readonly #random: () => number
@@ -22,7 +22,7 @@ export class Backoff implements BackoffOptions {
 
   /** The next delay in milliseconds. */
   duration(): number {
-    const base = this.min * 2 ** this.attempts++
+    const base = this.ms * 2 ** this.attempts++
     const spread = (this.#random() * 2 - 1) * this.jitter
     return Math.min(base + base * spread, this.max) | 0
   }

@@ -4,6 +4,12 @@ import type { EventNames, EventParams, EventsMap, ReservedOrUserEventNames, Rese
 
 type Listener = (...args: any[]) => void
 
+/** Without the first that is the listener or wraps it, as officially: the same function may listen twice. Without all when none is named. */
+export function without(listeners: Listener[] = [], listener?: Listener): Listener[] {
+  const index = listeners.findIndex((one: Listener & { listener?: unknown }) => one === listener || one.listener === listener)
+  return listeners.filter((_one, at) => listener && at !== index)
+}
+
 export class Emitter<
   ListenEvents extends EventsMap = EventsMap,
   EmitEvents extends EventsMap = EventsMap,
@@ -32,11 +38,9 @@ export class Emitter<
   /** Removes a listener, all of an event, or all. */
   off<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event?: Event, listener?: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this {
     if (event === undefined) this.#listeners.clear()
-    else {
-      const rest = listener && this.#listeners.get(event)?.filter((one) => one !== listener && (one as { listener?: unknown }).listener !== listener)
-      if (rest?.length) this.#listeners.set(event, rest)
-      else this.#listeners.delete(event)
-    }
+    const rest = without(this.#listeners.get(event!), listener as Listener)
+    if (rest.length) this.#listeners.set(event!, rest)
+    else this.#listeners.delete(event!)
     return this
   }
 

@@ -5,6 +5,8 @@
 export const HAS_REVISION_3: boolean = true
 /** The lines that DEBUG or localStorage.debug asks for. */
 export const HAS_DEBUG: boolean = true
+/** What few applications read of the official objects, and options of packets. */
+export const HAS_COMPAT: boolean = true
 /** The WebTransport class. */
 export const HAS_WEBTRANSPORT: boolean = true
 /** Timers and sockets that may be told not to keep the process alive: Node and its kin. */

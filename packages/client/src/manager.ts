@@ -9,7 +9,7 @@ import { scope } from './debug.ts'
 import { Emitter } from './emitter.ts'
 import type { DefaultEventsMap, EventsMap } from './event-types.ts'
 import type { Attempt, EngineClient } from './engine/engine-client.ts'
-import { HAS_DEBUG, HAS_REVISION_3 } from './features.ts'
+import { HAS_COMPAT, HAS_DEBUG, HAS_REVISION_3 } from './features.ts'
 import type { ManagerOptions, SocketOptions } from './options.ts'
 import { platform } from './platform/platform.ts'
 import type { ConnectErrorCode } from './platform/platform.ts'
@@ -18,7 +18,7 @@ import type { DisconnectDescription } from './socket.ts'
 import { startTimer, stopTimer } from './timers.ts'
 import type { Timer } from './timers.ts'
 import type { TransportError } from './transports/transport-error.ts'
-import { parseUrl } from './url.ts'
+import { decodeQuery, parseUrl } from './url.ts'
 
 /** Events of `socket.io`. */
 export interface ManagerReservedEvents {
@@ -69,6 +69,11 @@ const SETTINGS = {
   reconnectionDelayMax: 5000,
   randomizationFactor: 0.5,
   timeout: 20_000,
+}
+
+/** A packet as sockets hand it over and keep it in `sendBuffer`. */
+export interface OutgoingPacket extends SocketPacket {
+  options?: { compress: boolean }
 }
 
 /** One connection to a server, for the sockets of all namespaces: opens it, finds the server's revision, reconnects. */
@@ -139,7 +144,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
   }
 
   #applySettings(): void {
-    Object.assign(this.backoff, { min: this._reconnectionDelay, max: this._reconnectionDelayMax, jitter: this._randomizationFactor })
+    Object.assign(this.backoff, { ms: this._reconnectionDelay, max: this._reconnectionDelayMax, jitter: this._randomizationFactor })
     if (!this._reconnection) this.#skipReconnect = true
   }
 
@@ -150,7 +155,11 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     if (this._readyState !== 'closed') return this
     this._readyState = 'opening'
     this.#skipReconnect = false
-    const engine = new (platform().Engine)(parseUrl(this.uri ?? uriOf(this.opts)), this.opts)
+    const url = parseUrl(this.uri ?? uriOf(this.opts))
+    // As officially, `opts` tells where it goes, and a query in the URL goes before one in the options.
+    if (HAS_COMPAT) Object.assign(this.opts, { hostname: url.host, port: url.port, secure: url.secure })
+    if (url.query) this.opts.query = decodeQuery(url.query)
+    const engine = new (platform().Engine)(url, this.opts)
     this.engine = engine
     const fail = (error: Error, code?: ConnectErrorCode): void => {
       if (this.engine !== engine || this._readyState !== 'opening') return
@@ -228,7 +237,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
    * Writes a packet of one of the sockets, or gives the error that says why it is not sent.
    * @throws ProtocolError when it cannot be encoded
    */
-  _packet(packet: SocketPacket): TooLargeError | undefined {
+  _packet(packet: OutgoingPacket): TooLargeError | undefined {
     const { engine } = this
     const chunks = this.#codec!.encode(packet)
     if (HAS_DEBUG) debug!('writing packet %j', packet)
@@ -237,7 +246,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
       const error = new Error(`larger than the server's maxPayload of ${limit}`)
       return Object.assign(error, { code: 'TW_ERR_TOO_LARGE' as const, limit })
     }
-    for (const chunk of chunks) engine.send(chunk)
+    for (const chunk of chunks) engine.send(chunk, HAS_COMPAT ? packet.options : undefined)
     return undefined
   }
 
@@ -360,8 +369,11 @@ function uriOf({ hostname, host = hostname, port, secure }: Partial<ManagerOptio
 /** Adds to the error what was tried and what to do about it. */
 function explain(error: Error, { attempts, transport, revision }: EngineClient, given?: ConnectErrorCode): void {
   if (given) attempts.push({ transport: transport.name, revision, error: error.message })
-  const isVersion = attempts.some(({ error: text }) => /version|"code":\s*5/i.test(text)) || (error as TransportError).description === 'parser error'
-  const seen = isVersion ? 'TW_ERR_INCOMPATIBLE' : attempts.some(({ status }) => status) ? 'TW_ERR_REFUSED' : 'TW_ERR_UNREACHABLE'
-  const code = given ?? (HAS_REVISION_3 ? seen : 'TW_ERR_UNREACHABLE')
+  const code = given ?? (HAS_REVISION_3 ? diagnose(error, attempts) : 'TW_ERR_UNREACHABLE')
   Object.assign(error, { code, attempts, help: platform().help[code] })
+}
+
+function diagnose({ description }: Partial<TransportError>, attempts: readonly Attempt[]): ConnectErrorCode {
+  if (description === 'parser error' || attempts.some(({ error }) => /version|"code":\s*5/i.test(error))) return 'TW_ERR_INCOMPATIBLE'
+  return attempts.some(({ status }) => status) ? 'TW_ERR_REFUSED' : 'TW_ERR_UNREACHABLE'
 }

@@ -17,7 +17,7 @@ export interface EngineClientOptions {
   /** Whether a slash ends the path in requests. Default true. */
   addTrailingSlash?: boolean
   /** Added to the URL of every request; `handshake.query` on the server. Default: the query of the URL. */
-  query?: { [key: string]: any }
+  query?: { [key: string]: any } | string
   /** Names in the order they are tried, or classes. Default polling, websocket, webtransport (where the runtime has it). */
   transports?: readonly (string | TransportConstructor)[]
   /** Move from polling to WebTransport or WebSocket, where both sides have it. Default true. */

@@ -2,11 +2,11 @@
 // buffered while there is no connection, one at a time under `retries`.
 import { PacketType, RESERVED_EVENTS } from '@tidewire/protocol'
 import type { SocketPacket } from '@tidewire/protocol'
-import { Emitter } from './emitter.ts'
+import { Emitter, without } from './emitter.ts'
 import type { AllButLast, DecorateAcknowledgements, DefaultEventsMap, EventNames, EventParams, EventsMap, FirstArg, Last } from './event-types.ts'
 import { scope } from './debug.ts'
-import { HAS_DEBUG, HAS_REVISION_3 } from './features.ts'
-import type { Manager, TooLargeError } from './manager.ts'
+import { HAS_COMPAT, HAS_DEBUG, HAS_REVISION_3 } from './features.ts'
+import type { Manager, TooLargeError, OutgoingPacket } from './manager.ts'
 import type { SocketOptions } from './options.ts'
 import { startTimer, stopTimer } from './timers.ts'
 import { encodeQuery } from './url.ts'
@@ -83,7 +83,7 @@ export class Socket<
   /** Events that came before the CONNECT answer. */
   receiveBuffer: (readonly any[])[] = []
   /** Packets that wait for a connection. */
-  sendBuffer: SocketPacket[] = []
+  sendBuffer: OutgoingPacket[] = []
   /** compat: flags for the next `emit`. */
   flags: Flags = {}
   /** compat: callbacks that wait for their acknowledgement, by its id. */
@@ -190,7 +190,7 @@ export class Socket<
       return this
     }
     this.flags = {}
-    const packet: SocketPacket = { type: PacketType.EVENT, nsp: this.nsp, data: args }
+    const packet: OutgoingPacket = { type: PacketType.EVENT, nsp: this.nsp, data: args, ...(HAS_COMPAT && { options: { compress: flags.compress !== false } }) }
     if (typeof args.at(-1) === 'function') {
       packet.id = this.ids++
       this.#registerAck(packet.id, args.pop() as Ack, flags)
@@ -245,7 +245,7 @@ export class Socket<
     return (this as Socket<any, any>).emit('message', ...args) as this
   }
 
-  /** Accepted for compatibility. */
+  /** Whether the next event may be compressed, where the runtime compresses. Default true. */
   compress(compress: boolean): this {
     this.flags = { ...this.flags, compress }
     return this
@@ -261,13 +261,13 @@ export class Socket<
     return this as Socket<any, any>
   }
 
-  #send(packet: SocketPacket): void {
+  #send(packet: OutgoingPacket): void {
     const error = this.io._packet(packet)
     // Not within the call that sends: callbacks never are.
     if (error) queueMicrotask(() => this.#handleUnsent(packet, error))
   }
 
-  #sendEvent(packet: SocketPacket): void {
+  #sendEvent(packet: OutgoingPacket): void {
     for (const listener of this.#anyOutgoingListeners.slice()) listener.apply(this, packet.data)
     this.#send(packet)
   }
@@ -412,7 +412,7 @@ export class Socket<
   }
   /** Removes a catch-all listener, or all. */
   offAny(listener?: CatchAll): this {
-    this.#anyListeners = this.#anyListeners.filter((one) => listener && one !== listener)
+    this.#anyListeners = without(this.#anyListeners, listener)
     return this
   }
   /** The catch-all listeners for incoming events. */
@@ -431,7 +431,7 @@ export class Socket<
   }
   /** Removes a listener for outgoing events, or all. */
   offAnyOutgoing(listener?: CatchAll): this {
-    this.#anyOutgoingListeners = this.#anyOutgoingListeners.filter((one) => listener && one !== listener)
+    this.#anyOutgoingListeners = without(this.#anyOutgoingListeners, listener)
     return this
   }
   /** The catch-all listeners for outgoing events. */

@@ -72,11 +72,11 @@ describe('reconnection', () => {
   })
 
   it('[CLI-10] waits longer each time, within bounds, never the same for all', () => {
-    const backoff = new Backoff({ min: 100, max: 1000, jitter: 0.5 }, () => 0.35)
+    const backoff = new Backoff({ ms: 100, max: 1000, jitter: 0.5 }, () => 0.35)
     const delays = Array.from({ length: 6 }, () => backoff.duration())
     expect(delays.every((delay) => delay > 0 && delay <= 1000)).toBe(true)
     expect(delays.toSorted((a, b) => a - b)).toEqual(delays)
-    const random = new Backoff({ min: 100, max: 1000, jitter: 0.5 })
+    const random = new Backoff({ ms: 100, max: 1000, jitter: 0.5 })
     for (let i = 0; i < 100; i++) {
       random.attempts = 0
       expect(random.duration()).toBeGreaterThanOrEqual(50)

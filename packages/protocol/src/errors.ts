@@ -50,10 +50,13 @@ export class ProtocolError extends TidewireError {
   declare readonly code: ProtocolErrorCode
   /** The WebSocket close code to answer with (RFC 6455, 7.4.1); undefined for errors of other codecs. */
   readonly closeCode: number | undefined
+  /** What the official parser says to the same input: the message that listeners of a socket's "error" get. */
+  readonly officialMessage: string | undefined
 
-  constructor(code: ProtocolErrorCode, message: string, options: { cause?: unknown; closeCode?: number } = {}) {
+  constructor(code: ProtocolErrorCode, message: string, options: { cause?: unknown; closeCode?: number; officialMessage?: string } = {}) {
     super(code, message, options)
     this.name = 'ProtocolError'
     this.closeCode = options.closeCode
+    this.officialMessage = options.officialMessage
   }
 }

@@ -1,6 +1,6 @@
 // One engine session's multiplexer: decodes its messages and routes packets to the sockets of its namespaces; the other way, writes their
 // packets. Users meet it as `socket.client`. Created by Server for each session, dead after handleClose.
-import { PacketType } from '@tidewire/protocol'
+import { PacketType, ProtocolError } from '@tidewire/protocol'
 import type { SocketPacket, SocketRevision } from '@tidewire/protocol'
 import type { IncomingMessage } from 'node:http'
 import { EncodedPacket } from './broadcast/encoded.ts'
@@ -117,13 +117,15 @@ export class Connection implements SessionHandler {
 
   /** The one place where a decoder's error ends: sockets are told, the session closes. */
   #fail(error: unknown): void {
-    const reason = error instanceof Error ? error : new Error(String(error))
+    const reason = toListenerError(error)
     for (const socket of this.#all()) socket.handleError(reason)
     this.close()
   }
 
   #dispatch(packet: SocketPacket): void {
     if (packet.type === PacketType.CONNECT) return this.#handleConnect(packet)
+    // Only servers refuse.
+    if (packet.type === PacketType.CONNECT_ERROR) return this.revision === 5 ? this.close() : undefined
     const socket = this.#socketIn(packet.nsp)
     if (socket !== undefined) socket.handlePacket(packet)
     // Revision 4: early 2.x clients may send before they are answered; their servers ignored it.
@@ -202,7 +204,7 @@ export class Connection implements SessionHandler {
   write(encoded: EncodedPacket, flags?: WriteFlags): void {
     const { conn } = this
     if (conn.readyState !== 'open' || (flags?.volatile === true && !conn.writable)) return
-    const messages = encoded.messages(this.revision)
+    const messages = flags?.compress === false ? encoded.uncompressedMessages(this.revision) : encoded.messages(this.revision)
     if (messages.length === 1) conn.sendMessage(messages[0]!)
     else for (const message of messages) conn.sendMessage(message)
   }
@@ -254,6 +256,12 @@ function messagesOf(chunks: readonly (string | Uint8Array)[]): OutgoingMessage[]
     })
   }
   return latest.messages
+}
+
+/** What "error" listeners get: the official text where there is one, with the codec's own error and its details as the cause. */
+function toListenerError(error: unknown): Error {
+  if (error instanceof ProtocolError && error.officialMessage !== undefined) return new Error(error.officialMessage, { cause: error })
+  return error instanceof Error ? error : new Error(String(error))
 }
 
 function closeUnlessJoined(connection: Connection): void {

@@ -60,10 +60,14 @@ export class EngineClient extends Emitter {
   binaryType = 'arraybuffer'
   /** What has been tried until it opened or failed. */
   readonly attempts: Attempt[] = []
+  /** compat: what it was made with, defaults included, and where it goes. */
+  readonly opts: EngineClientOptions
+  readonly hostname: string
+  readonly port: string
+  readonly secure: boolean
   /** Bytes of the largest message that the server takes, if it has said so. */
   _maxPayload: number | undefined
   readonly #url: ServerUrl
-  readonly #options: EngineClientOptions
   readonly #transports: { name: string; create: TransportConstructor }[]
   readonly #memoryKey: string
   readonly #ignorePage: () => void
@@ -86,7 +90,19 @@ export class EngineClient extends Emitter {
   constructor(url: ServerUrl, options: EngineClientOptions) {
     super()
     this.#url = url
-    this.#options = options
+    this.opts = {
+      upgrade: true,
+      withCredentials: false,
+      timestampParam: 't',
+      rememberUpgrade: false,
+      addTrailingSlash: true,
+      transportOptions: {},
+      closeOnBeforeunload: false,
+      ...options,
+    }
+    this.hostname = url.host
+    this.port = url.port
+    this.secure = url.secure
     this.#memoryKey = `tidewire:${url.id}`
     this.#transports = (options.transports ?? Object.keys(BUILT_IN))
       .map((one) => (typeof one === 'string' ? { name: one, create: BUILT_IN[one]! } : { name: one.prototype.name ?? one.name, create: one }))
@@ -103,9 +119,14 @@ export class EngineClient extends Emitter {
     this.#openNext()
   }
 
+  /** compat: names of the transports, in the order they are tried. */
+  get transports(): string[] {
+    return this.#transports.map(({ name }) => name)
+  }
+
   /** The transport that the last connection to this origin ended up with, in the application's storage or for `rememberUpgrade`. */
   #memory(method: 'getItem' | 'setItem' | 'removeItem', value?: string): string | null | undefined {
-    const { rememberUpgrade, transportStorage } = this.#options
+    const { rememberUpgrade, transportStorage } = this.opts
     if (method !== 'getItem') EngineClient.priorWebsocketSuccess = value === 'websocket'
     try {
       // Storage may be full or forbidden.
@@ -134,7 +155,7 @@ export class EngineClient extends Emitter {
     const transport: Transport = new create(
       {
         url: this.#url,
-        options: { ...this.#options, ...this.#options.transportOptions?.[name] },
+        options: { ...this.opts, ...this.opts.transportOptions?.[name] },
         revision: this.revision,
         sid: this.id,
         maxPayload: this._maxPayload,
@@ -182,7 +203,7 @@ export class EngineClient extends Emitter {
     // What worked in another network need not work in this one.
     const isForgotten = this.#isRemembered
     this.#isRemembered = false
-    if ((isForgotten || this.#options.tryAllTransports) && this.#transports.length > 1) {
+    if ((isForgotten || this.opts.tryAllTransports) && this.#transports.length > 1) {
       if (isForgotten) this.#memory('removeItem')
       this.#transports.shift()
       if (!this.#isCertain) this.revision = 4
@@ -216,12 +237,12 @@ export class EngineClient extends Emitter {
       open.maxPayload === undefined &&
       verdicts.get(this.#url.id) !== 4
     ) {
-      this.#grace = startTimer(this.#options, () => this.#announce(), GRACE_MS)
+      this.#grace = startTimer(this.opts, () => this.#announce(), GRACE_MS)
     } else this.#announce()
   }
 
   #announce(): void {
-    stopTimer(this.#options, this.#grace)
+    stopTimer(this.opts, this.#grace)
     this.#grace = undefined
     if (this.readyState !== 'opening') return
     this.#isAnnounced = true
@@ -280,9 +301,9 @@ export class EngineClient extends Emitter {
   #keepAlive(): void {
     this.#deadline = Date.now() + this.#pingInterval + this.#pingTimeout
     if (this.revision === 4) return
-    stopTimer(this.#options, this.#pingTimer)
+    stopTimer(this.opts, this.#pingTimer)
     this.#pingTimer = startTimer(
-      this.#options,
+      this.opts,
       () => {
         this.#push({ type: 'ping' })
         this.emitReserved('ping')
@@ -293,10 +314,10 @@ export class EngineClient extends Emitter {
 
   /** Ends a dead session at once; a timer that slept with its computer or its page would come too late. */
   _watch(): void {
-    stopTimer(this.#options, this.#watchTimer)
+    stopTimer(this.opts, this.#watchTimer)
     const left = this.#deadline - Date.now()
     if (left <= 0) this.#end('ping timeout')
-    else if (this.#isAnnounced) this.#watchTimer = startTimer(this.#options, () => this._watch(), Math.min(left, WATCH_MS))
+    else if (this.#isAnnounced) this.#watchTimer = startTimer(this.opts, () => this._watch(), Math.min(left, WATCH_MS))
   }
 
   /** compat: whether the server's heartbeat is overdue; if so the session is about to end. */
@@ -308,15 +329,18 @@ export class EngineClient extends Emitter {
 
   // ---- out
 
-  /** Sends one message: text or bytes. */
-  send(data: string | Uint8Array): this {
-    if (this.readyState === 'open' || this.readyState === 'opening') this.#push({ type: 'message', data })
+  /** Sends one message: text or bytes. The callback is called when it has been handed to the transport. */
+  send(data: string | Uint8Array, options?: { compress?: boolean }, callback?: () => void): this {
+    if (this.readyState === 'open' || this.readyState === 'opening') {
+      this.#push({ type: 'message', data, options: { compress: options?.compress !== false } } as EnginePacket)
+      if (callback) this.once('flush', callback)
+    }
     return this
   }
 
   /** The same as `send`. */
-  write(data: string | Uint8Array): this {
-    return this.send(data)
+  write(data: string | Uint8Array, options?: { compress?: boolean }, callback?: () => void): this {
+    return this.send(data, options, callback)
   }
 
   /** True when a message sent now would leave at once. */
@@ -396,7 +420,7 @@ export class EngineClient extends Emitter {
   #failedProbes = 0
 
   #startUpgrade(): void {
-    if (this.readyState !== 'open' || this.#options.upgrade === false || this.transport.name !== 'polling') return
+    if (this.readyState !== 'open' || this.opts.upgrade === false || this.transport.name !== 'polling') return
     const wanted = UPGRADES.filter((name) => this.#upgrades.includes(name)).flatMap((name) => this.#transports.filter((one) => one.name === name))
     const next = wanted[this.#failedProbes]
     if (!next) return
@@ -406,7 +430,7 @@ export class EngineClient extends Emitter {
     probe.open()
     // A network that drops what it does not know says nothing of it.
     if (HAS_WEBTRANSPORT && wanted[this.#failedProbes + 1]) {
-      startTimer(this.#options, () => probe === this.#probe && !this.#isUpgrading && this.#failProbe(new TransportError('timeout')), PATIENCE_MS)
+      startTimer(this.opts, () => probe === this.#probe && !this.#isUpgrading && this.#failProbe(new TransportError('timeout')), PATIENCE_MS)
     }
   }
 
@@ -462,7 +486,7 @@ export class EngineClient extends Emitter {
     this.readyState = 'closed'
     this.#deadline = Infinity
     if (HAS_DEBUG) debug!('closed: %s', reason)
-    for (const timer of [this.#watchTimer, this.#pingTimer, this.#grace]) stopTimer(this.#options, timer)
+    for (const timer of [this.#watchTimer, this.#pingTimer, this.#grace]) stopTimer(this.opts, timer)
     this.#ignorePage()
     this.#probe?.close()
     this.#probe = undefined

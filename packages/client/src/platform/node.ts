@@ -78,7 +78,7 @@ export const nodePlatform: NetworkPlatform = {
 
   request(method, url, body, options, done) {
     const { isSecure, settings } = requestOptions(url, options)
-    const headers: http.OutgoingHttpHeaders = { Accept: '*/*', ...options.extraHeaders }
+    const headers: http.OutgoingHttpHeaders = { 'User-Agent': 'node-XMLHttpRequest', Accept: '*/*', ...options.extraHeaders }
     const cookies = cookiesOf(options)
     if (cookies !== undefined) headers['Cookie'] = cookies
     if (method === 'POST') {

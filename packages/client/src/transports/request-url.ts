@@ -1,6 +1,6 @@
 // Where a transport sends its requests: path, and the query that says who asks for what.
 import { scope } from '../debug.ts'
-import { HAS_DEBUG } from '../features.ts'
+import { HAS_COMPAT, HAS_DEBUG } from '../features.ts'
 import type { EngineClientOptions } from '../options.ts'
 import { decodeQuery, encodeQuery } from '../url.ts'
 import type { ServerUrl } from '../url.ts'
@@ -10,13 +10,13 @@ const debug = HAS_DEBUG ? scope('engine.io-client:transport') : undefined
 /** User query first, as clients do. */
 export function requestUrl(
   scheme: 'http' | 'ws',
-  { host, port, secure, query: own }: ServerUrl,
-  { path = '/socket.io', addTrailingSlash, query = decodeQuery(own) }: EngineClientOptions,
+  { host, port, secure }: ServerUrl,
+  { path = '/socket.io', addTrailingSlash, query }: EngineClientOptions,
   more: { [key: string]: unknown },
 ): string {
   const shownPort = port === (secure ? '443' : '80') ? '' : ':' + port
   const shownPath = path.replace(/\/$/, '') + (addTrailingSlash === false ? '' : '/')
-  const full = `${scheme}${secure ? 's' : ''}://${host}${shownPort}${shownPath}?${encodeQuery({ ...query, ...more })}`
+  const full = `${scheme}${secure ? 's' : ''}://${host}${shownPort}${shownPath}?${encodeQuery({ ...(HAS_COMPAT && typeof query === 'string' ? decodeQuery(query) : (query as object)), ...more })}`
   if (HAS_DEBUG) debug!('requesting %s', full)
   return full
 }

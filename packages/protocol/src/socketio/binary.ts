@@ -89,7 +89,9 @@ export function insertBinary(value: any, attachments: readonly Uint8Array[], isS
     const { num } = value
     const isKnown = typeof num === 'number' && num >= 0 && num < attachments.length && Number.isInteger(num)
     if (!isKnown && isStrict) {
-      throw new ProtocolError('TW_ERR_ATTACHMENTS', `Placeholder without attachment; got ${String(num).slice(0, 16)} of ${attachments.length}`)
+      throw new ProtocolError('TW_ERR_ATTACHMENTS', `Placeholder without attachment; got ${String(num).slice(0, 16)} of ${attachments.length}`, {
+        officialMessage: 'illegal attachments',
+      })
     }
     return isKnown ? attachments[num] : undefined
   }

@@ -22,9 +22,10 @@ const NINE = 57
 const DASH = 45
 const SLASH = 47
 
-function malformed(what: string, text: string, cause?: unknown): ProtocolError {
+function malformed(what: string, text: string, officialMessage = 'invalid payload', cause?: unknown): ProtocolError {
   return new ProtocolError('TW_ERR_SOCKET_PACKET', `Malformed Socket.IO packet: ${what}; got ${JSON.stringify(text.slice(0, 40))}`, {
     cause,
+    officialMessage,
   })
 }
 
@@ -59,7 +60,7 @@ export class SocketPacketDecoder {
   }
 
   #addText(text: string): SocketPacket | undefined {
-    if (this.#pending !== undefined) throw malformed('text while attachments are due', text)
+    if (this.#pending !== undefined) throw malformed('text while attachments are due', text, 'got plaintext data when reconstructing a packet')
     const packet = this.#parse(text)
     if (packet.attachments === undefined) return packet
     this.#pending = packet
@@ -70,7 +71,9 @@ export class SocketPacketDecoder {
   #addAttachment(bytes: Uint8Array): SocketPacket | undefined {
     const packet = this.#pending
     if (packet === undefined) {
-      throw new ProtocolError('TW_ERR_ATTACHMENTS', `Attachment without a packet; got ${bytes.length} bytes that no packet announced`)
+      throw new ProtocolError('TW_ERR_ATTACHMENTS', `Attachment without a packet; got ${bytes.length} bytes that no packet announced`, {
+        officialMessage: 'got binary data when not reconstructing a packet',
+      })
     }
     const received = this.#received!
     received.push(bytes)
@@ -89,19 +92,20 @@ export class SocketPacketDecoder {
   #parse(text: string): SocketPacket {
     const { revision, maxAttachments = DEFAULT_LIMITS.maxAttachments } = this.#options
     const type = (text === '' ? 0 : text.charCodeAt(0) - ZERO) as PacketType
-    if (!(type >= 0 && type <= 6)) throw malformed('unknown type', text)
+    if (!(type >= 0 && type <= 6)) throw malformed('unknown type', text, `unknown packet type ${Number(text[0])}`)
     let offset = 1
     let attachments: number | undefined
     if (type === PacketType.BINARY_EVENT || type === PacketType.BINARY_ACK) {
       const start = offset
       while (isDigit(text.charCodeAt(offset))) offset++
-      if (offset === start || text.charCodeAt(offset) !== DASH) throw malformed('no number of attachments', text)
+      if (offset === start || text.charCodeAt(offset) !== DASH) throw malformed('no number of attachments', text, 'Illegal attachments')
       attachments = Number(text.slice(start, offset++))
-      if (attachments === 0) throw malformed('a binary packet without attachments', text)
+      if (attachments === 0) throw malformed('a binary packet without attachments', text, 'Illegal attachments')
       if (attachments > maxAttachments) {
         throw new ProtocolError(
           'TW_ERR_ATTACHMENTS',
           `Too many attachments; got ${attachments}, expected at most ${maxAttachments}. Send several events, or raise maxAttachments`,
+          { officialMessage: 'too many attachments' },
         )
       }
     }
@@ -136,7 +140,7 @@ export class SocketPacketDecoder {
     try {
       return JSON.parse(text.slice(offset), this.#options.reviver)
     } catch (cause) {
-      throw malformed('data is not JSON', text.slice(offset), cause)
+      throw malformed('data is not JSON', text.slice(offset), undefined, cause)
     }
   }
 }

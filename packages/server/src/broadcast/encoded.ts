@@ -3,7 +3,7 @@
 import { PacketType, decodeBody, eventText } from '@tidewire/protocol'
 import type { PacketBody, SocketPacket, SocketRevision } from '@tidewire/protocol'
 import type { Codec } from '../codec.ts'
-import { OutgoingMessage } from '../engine/outgoing-message.ts'
+import { OutgoingMessage, UncompressedMessage } from '../engine/outgoing-message.ts'
 
 export class EncodedPacket {
   readonly #codec: Codec
@@ -14,6 +14,8 @@ export class EncodedPacket {
   #offset: string | undefined
   #revision4: OutgoingMessage[] | undefined
   #revision5: OutgoingMessage[] | undefined
+  /** By revision, for `compress(false)`. */
+  #uncompressed: { [revision: number]: OutgoingMessage[] } | undefined
 
   constructor(packet: SocketPacket | undefined, codec: Codec) {
     this.#packet = packet
@@ -65,6 +67,12 @@ export class EncodedPacket {
   /** The text and its attachments. @throws ProtocolError when the data cannot be encoded. */
   messages(revision: SocketRevision): OutgoingMessage[] {
     return revision === 5 ? (this.#revision5 ??= this.#encode(5)) : (this.#revision4 ??= this.#encode(4))
+  }
+
+  /** The same, not to be compressed. */
+  uncompressedMessages(revision: SocketRevision): OutgoingMessage[] {
+    this.#uncompressed ??= {}
+    return (this.#uncompressed[revision] ??= this.messages(revision).map(({ data }) => new UncompressedMessage(data)))
   }
 
   #encode(revision: SocketRevision): OutgoingMessage[] {

@@ -56,7 +56,7 @@ export interface EngineSession extends EventEmitter {
   /** Set by the Socket.IO half before its `handleSession` returns. */
   handler: SessionHandler | undefined
   /** Queues one message behind all earlier ones; written at the end of the loop turn. Ignored unless open. */
-  sendMessage(message: OutgoingMessage, options?: { compress?: boolean }): void
+  sendMessage(message: OutgoingMessage): void
   /** Closes after the outbox is flushed, or at once with `discard`. Idempotent. Reason: "forced close". */
   close(discard?: boolean): void
 }

@@ -76,6 +76,8 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
     maxOutboxBytes: options.maxOutboxBytes ?? Math.max(LIMITS.maxOutboxBytes.default, maxHttpBufferSize),
     transports: options.transports ?? ['polling', 'websocket'],
     allowUpgrades: options.allowUpgrades ?? true,
+    // compat: read by applications from `io.engine.opts`.
+    httpCompression: compression === true ? { threshold: 1024 } : compression,
     allowEIO3: options.allowEIO3 ?? true,
     compressionThreshold:
       compression === false ? Infinity : compression === true ? 1024 : (compression.threshold ?? 1024),

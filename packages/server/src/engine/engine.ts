@@ -55,6 +55,10 @@ const NO_ANSWER_HEADERS: Readonly<Record<string, string>> = {}
 /** What a client on polling may move to, in the order it is offered. */
 const UPGRADES = ['websocket', 'webtransport'] as const
 
+function codesByName(): Record<keyof typeof ENGINE_ERRORS, number> {
+  return Object.fromEntries(Object.entries(ENGINE_ERRORS).map(([name, { code }]) => [name, code])) as Record<keyof typeof ENGINE_ERRORS, number>
+}
+
 /** Ticks of the heartbeat wheel per shortest interval, within bounds. */
 function tickOf(options: ResolvedEngineOptions): number {
   return Math.min(250, Math.max(5, Math.min(options.pingInterval, options.pingTimeout) / 20))
@@ -67,6 +71,12 @@ function tickOf(options: ResolvedEngineOptions): number {
  * "headers" (headers, req: may be changed before an answer is sent).
  */
 export class Engine extends EventEmitter {
+  /** compat: the codes of refusals by name. */
+  static readonly errors: Readonly<Record<keyof typeof ENGINE_ERRORS, number>> = codesByName()
+  /** compat: their texts by code. */
+  static readonly errorMessages: Readonly<Record<number, string>> = Object.fromEntries(
+    Object.values(ENGINE_ERRORS).map(({ code, message }) => [code, message]),
+  )
   /** The options with their defaults. */
   readonly opts: ResolvedEngineOptions
   readonly #handler: EngineHandler
@@ -93,6 +103,7 @@ export class Engine extends EventEmitter {
       maxOutboxBytes: this.opts.maxOutboxBytes,
       // perf: whole milliseconds are kept in place; a fraction costs an object per session.
       now: () => Math.trunc(clock.now()),
+      engine: this,
       reportUserError: this.#reportUserError,
       isDraining: false,
       removeSession: (session) => this.#removeSession(session),

@@ -21,10 +21,10 @@ export function adaptSession(session: EngineSession | ForeignSession): EngineSes
       configurable: true,
     },
     sendMessage: {
-      value: ({ data }: OutgoingMessage, options?: { compress?: boolean }) =>
+      value: ({ data, compress }: OutgoingMessage) =>
         session.send(
           typeof data === 'string' ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength),
-          options,
+          { compress },
         ),
       configurable: true,
     },

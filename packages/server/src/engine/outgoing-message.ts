@@ -31,6 +31,16 @@ export class OutgoingMessage implements EnginePacket {
     this.data = data
   }
 
+  /** Whether a transport that compresses may do so with it. */
+  get compress(): boolean {
+    return true
+  }
+
+  /** compat: as listeners of `packetCreate` read it. */
+  get options(): { compress: boolean } {
+    return { compress: this.compress }
+  }
+
   get isBinary(): boolean {
     return typeof this.data !== 'string'
   }
@@ -54,6 +64,13 @@ export class OutgoingMessage implements EnginePacket {
   base64Frame(revision: 3 | 4): Buffer {
     const codec = revision === 4 ? engineV4 : engineV3
     return toBuffer(encodeFrame(OPCODE.TEXT, codec.encodePacket(this, false)))
+  }
+}
+
+/** One of `compress(false)`. */
+export class UncompressedMessage extends OutgoingMessage {
+  override get compress(): boolean {
+    return false
   }
 }
 

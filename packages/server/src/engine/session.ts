@@ -8,7 +8,7 @@ import type { CloseReason, EngineSession, SessionHandler } from './contract.ts'
 import type { Edge, Owner } from './door.ts'
 import { scheduleFlush } from './flush-scheduler.ts'
 import type { Flushable } from './flush-scheduler.ts'
-import { NOOP, OutgoingMessage, PING, PONG } from './outgoing-message.ts'
+import { NOOP, OutgoingMessage, PING, PONG, UncompressedMessage } from './outgoing-message.ts'
 import type { RequestFacts } from './request-facts.ts'
 import type { TimerWheel, WheelEntry } from './timer-wheel.ts'
 import { debugScope } from '../debug.ts'
@@ -28,6 +28,8 @@ export interface SessionContext {
   readonly upgradeTimeout: number
   readonly maxOutboxBytes: number
   readonly now: () => number
+  /** compat: what applications find as `socket.conn.server`. */
+  readonly engine: object
   /** A listener of the application has failed. */
   readonly reportUserError: (error: unknown, event: string) => void
   /** The server empties itself: whatever is closed, is closed for that. */
@@ -77,6 +79,11 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     return this.facts.remoteAddress
   }
 
+  /** compat: the engine it is one of. */
+  get server(): object {
+    return this.#context.engine
+  }
+
   get transport(): Edge {
     return this.#edge ?? NO_EDGE
   }
@@ -122,13 +129,13 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   }
 
   /** The official engine socket's name for it: queues text or bytes as one message. */
-  send(data: string | Uint8Array, _options?: object, callback?: () => void): this {
-    this.sendMessage(new OutgoingMessage(data))
+  send(data: string | Uint8Array, options?: { compress?: boolean }, callback?: () => void): this {
+    this.sendMessage(options?.compress === false ? new UncompressedMessage(data) : new OutgoingMessage(data))
     if (callback !== undefined) this.once('drain', callback)
     return this
   }
 
-  write(data: string | Uint8Array, options?: object, callback?: () => void): this {
+  write(data: string | Uint8Array, options?: { compress?: boolean }, callback?: () => void): this {
     return this.send(data, options, callback)
   }
 

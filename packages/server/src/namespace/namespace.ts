@@ -152,8 +152,9 @@ export class Namespace<
     const socket = new Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>(this, client, auth, session, failure)
     const enter = (error?: ExtendedError): void => {
       // The client may have gone while a middleware was thinking.
-      if (!client.isOpen) return
+      if (!client.isOpen) return socket.turnAway()
       if (error !== undefined) {
+        socket.turnAway()
         client.refuse(this, error)
         this.checkEmpty()
         return

@@ -89,7 +89,8 @@ export class Socket<
   #anyListeners: CatchAll[] | undefined
   #anyOutgoingListeners: CatchAll[] | undefined
   #flags: BroadcastFlags | undefined
-  #hasOpened = false
+  /** Before it is let in its rooms wait for it; after it has left it joins none. */
+  #stage: 'asking' | 'in' | 'left' = 'asking'
 
   constructor(
     nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
@@ -181,7 +182,7 @@ export class Socket<
   /** By way of the adapter, which keeps it until the client has it. What a middleware sends precedes the session. */
   #emitRecoverable(packet: SocketPacket, flags: BroadcastFlags | undefined): void {
     const options = { rooms: new Set([this.id]), except: new Set<Room>(), ...(flags === undefined ? {} : { flags }) }
-    if (this.#hasOpened) {
+    if (this.#stage !== 'asking') {
       this.server.watchAdapter(this.adapter.broadcast(packet, options))
       return
     }
@@ -291,8 +292,9 @@ export class Socket<
 
   // ---- rooms
 
-  /** Joins one room or several; a promise with adapters that need one. */
+  /** Joins one room or several; a promise with adapters that need one. A socket that has left joins none (spec: SIO-30). */
   join(rooms: Room | Room[]): Promise<void> | void {
+    if (this.#stage === 'left') return
     const joined = this.adapter.addAll(this.id, new Set(Array.isArray(rooms) ? rooms : [rooms]))
     this.server.watchAdapter(joined)
     return joined
@@ -311,13 +313,19 @@ export class Socket<
   open(session?: RestoredSession): void {
     const isRecoverable = Boolean(this.server.opts.connectionStateRecovery) && this.client.revision === 5
     if (isRecoverable) this.pid ??= this.#adapterOfSessions?.openSession(this as Socket<any, any, any, any>) ?? createSecret()
-    this.#hasOpened = true
+    this.#stage = 'in'
     this.connected = true
     this.server.watchAdapter(this.adapter.addAll(this.id, new Set([this.id, ...(session?.rooms ?? [])])))
     this.client.add(this as Socket<any, any, any, any>)
     // Clients keep what comes before the CONNECT and hand it over with it (spec: SIO-60).
     for (const data of session?.missedPackets ?? []) this.#write({ type: PacketType.EVENT, nsp: this.nsp.name, data })
     this.#write({ type: PacketType.CONNECT, nsp: this.nsp.name, ...(this.client.revision === 5 ? { data: this.#connectData() } : {}) })
+  }
+
+  /** The namespace has refused it, or its client has gone meanwhile: rooms that a middleware made it join are left. */
+  turnAway(): void {
+    this.#stage = 'left'
+    callGuarded(() => this.adapter.delAll(this.id), this, [], (error) => this.#handleAdapterError(error))
   }
 
   /** Adapters of other makes have only persistSession and restoreSession. */
@@ -501,13 +509,18 @@ export class Socket<
   #end(reason: DisconnectReason, description?: unknown): void {
     if (!this.connected) return
     this.#emitReserved('disconnecting', reason, description)
-    const failed = (error: unknown): void => this.server.handleHandlerError(error, { socket: this as Socket<any, any, any, any>, event: 'adapter' })
+    const failed = (error: unknown): void => this.#handleAdapterError(error)
     if (this.pid !== undefined) callGuarded(() => this.#leaveSession(this.pid!, reason), this, [], failed)
     callGuarded(() => this.adapter.delAll(this.id), this, [], failed)
     this.nsp.remove(this as Socket<any, any, any, any>)
     this.client.remove(this as Socket<any, any, any, any>)
     this.connected = false
+    this.#stage = 'left'
     this.#emitReserved('disconnect', reason, description)
+  }
+
+  #handleAdapterError(error: unknown): void {
+    this.server.handleHandlerError(error, { socket: this as Socket<any, any, any, any>, event: 'adapter' })
   }
 }
 
@@ -523,6 +536,7 @@ const RECOVERABLE: ReadonlySet<DisconnectReason> = new Set<DisconnectReason>([
 
 function without(listeners: CatchAll[] | undefined, listener: CatchAll | undefined): CatchAll[] | undefined {
   if (listeners === undefined || listener === undefined) return undefined
-  const rest = listeners.filter((one) => one !== listener)
+  const index = listeners.indexOf(listener)
+  const rest = index < 0 ? listeners : listeners.toSpliced(index, 1)
   return rest.length === 0 ? undefined : rest
 }

@@ -128,9 +128,9 @@ export class ForeignWebSocketTransport implements WebSocketEdge {
     this.#ws.resume?.()
   }
 
-  #send(message: EnginePacket, callback: (error?: Error) => void): void {
+  #send(message: EnginePacket & { compress?: boolean }, callback: (error?: Error) => void): void {
     const codec = this.#session.protocol === 4 ? engineV4 : engineV3
-    this.#ws.send(codec.encodePacket(message, this.supportsBinary), { compress: true }, callback)
+    this.#ws.send(codec.encodePacket(message, this.supportsBinary), { compress: message.compress !== false }, callback)
   }
 
   #flushed(count: number): void {

@@ -149,7 +149,7 @@ export class PollingTransport implements Edge, ExchangeHandler {
     const { jsonpIndex } = this.#options
     const content = jsonpIndex === undefined || typeof body !== 'string' ? body : wrapJsonp(jsonpIndex, body)
     const contentType = jsonpIndex !== undefined ? 'text/javascript; charset=UTF-8' : typeof content === 'string' ? TEXT_TYPE : BINARY_TYPE
-    const answer = { status: 200, contentType, body: content, isCompressible: true }
+    const answer = { status: 200, contentType, body: content, isCompressible: batch.some(({ compress }) => compress) }
     // The batch is the owner's outbox, which grows while this part of it is being written.
     if (count !== undefined) this.#answering = { exchange, answer, count, isInDoubt: false }
     exchange.answer(answer)
