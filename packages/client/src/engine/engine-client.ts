@@ -60,10 +60,13 @@ export class EngineClient extends Emitter {
   binaryType = 'arraybuffer'
   /** What has been tried until it opened or failed. */
   readonly attempts: Attempt[] = []
-  /** compat: what it was made with, defaults included, and where it goes. */
+  /** compat: what it was made with, and the defaults of most. */
   readonly opts: EngineClientOptions
+  /** compat: the host it goes to. */
   readonly hostname: string
+  /** compat: the port, as text. */
   readonly port: string
+  /** compat: whether it goes there over TLS. */
   readonly secure: boolean
   /** Bytes of the largest message that the server takes, if it has said so. */
   _maxPayload: number | undefined
