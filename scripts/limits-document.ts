@@ -20,16 +20,27 @@ function amount(value: number, unit: Limit['unit']): string {
   if (value === Number.MAX_SAFE_INTEGER) return '2^53 - 1'
   if (unit === 'count') return value.toLocaleString('en-US')
   if (unit === 'ms') return value >= 1_000 && value % 100 === 0 ? `${value / 1_000} s` : `${value} ms`
-  if (unit === 'bytes' && value >= 1_024 && value % 1_024 === 0) return value % (1 << 20) === 0 ? `${value >> 20} MiB` : `${value >> 10} KiB`
+  if (unit === 'bytes' && value >= 1_024 && value % 1_024 === 0)
+    return value % (1 << 20) === 0 ? `${value >> 20} MiB` : `${value >> 10} KiB`
   return `${value.toLocaleString('en-US')} ${unit}`
 }
 
 function rowsOfServer(): string[] {
   return (Object.entries(LIMITS) as [string, Limit][]).flatMap(([name, limit]) => {
     const group = GROUPS[name]
-    const head = group === undefined ? [] : [`\n## ${group}\n`, '| limit | default | option | metric | what happens | why |', '|---|---|---|---|---|---|']
+    const head =
+      group === undefined
+        ? []
+        : [
+            `\n## ${group}\n`,
+            '| limit | default | option | metric | what happens | why |',
+            '|---|---|---|---|---|---|',
+          ]
     const metric = ROUTINE_LIMITS.has(name) ? '-' : `\`limits.${name}\``
-    return [...head, `| ${name} | ${amount(limit.default, limit.unit)} | ${limit.option === undefined ? '-' : `\`${limit.option}\``} | ${metric} | ${limit.consequence} | ${limit.reason} |`]
+    return [
+      ...head,
+      `| ${name} | ${amount(limit.default, limit.unit)} | ${limit.option === undefined ? '-' : `\`${limit.option}\``} | ${metric} | ${limit.consequence} | ${limit.reason} |`,
+    ]
   })
 }
 

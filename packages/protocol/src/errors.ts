@@ -44,6 +44,9 @@ export type ProtocolErrorCode =
   | 'TW_ERR_FRAME_UTF8'
   | 'TW_ERR_CLUSTER_FRAME'
 
+/** Those of `limits.ts`. */
+export type CodecLimit = 'maxAttachments' | 'maxDepth' | 'maxPayloadBytes' | 'maxFragments'
+
 /** The peer (or, when encoding, the application) broke the protocol. `closeCode` is set by the WebSocket codec. */
 export class ProtocolError extends TidewireError {
   /** Which codec refused, and over what. */
@@ -52,11 +55,14 @@ export class ProtocolError extends TidewireError {
   readonly closeCode: number | undefined
   /** What the official parser says to the same input: the message that listeners of a socket's "error" get. */
   readonly officialMessage: string | undefined
+  /** The limit that was hit, if that is what is wrong. */
+  readonly limit: CodecLimit | undefined
 
-  constructor(code: ProtocolErrorCode, message: string, options: { cause?: unknown; closeCode?: number; officialMessage?: string } = {}) {
+  constructor(code: ProtocolErrorCode, message: string, options: { cause?: unknown; closeCode?: number; officialMessage?: string; limit?: CodecLimit } = {}) {
     super(code, message, options)
     this.name = 'ProtocolError'
     this.closeCode = options.closeCode
     this.officialMessage = options.officialMessage
+    this.limit = options.limit
   }
 }

@@ -13,6 +13,9 @@ import type { Namespace } from './namespace/namespace.ts'
 import type { Server } from './server.ts'
 import type { Socket } from './socket/socket.ts'
 import { debugScope } from './debug.ts'
+import type { Receiver } from './half-received.ts'
+import type { LimitName } from './limits.ts'
+import { limitOf } from './observe/counters.ts'
 
 const debug = debugScope('socket.io:client')
 
@@ -23,11 +26,11 @@ export interface WriteFlags {
 
 type AnySocket = Socket<any, any, any, any>
 
-/** How long the attachments of one packet may take. */
-const ATTACHMENTS_TIMEOUT_MS = 30_000
+/** RFC 6455, 7.4.1. */
+const POLICY_VIOLATION = 1008
 
 /** One client over all its namespaces, as `socket.client`. */
-export class Connection implements SessionHandler {
+export class Connection implements SessionHandler, Receiver {
   /** The Engine.IO session. */
   readonly conn: EngineSession
   /** The server that it belongs to. */
@@ -41,7 +44,6 @@ export class Connection implements SessionHandler {
   /** Namespaces whose CONNECT is on its way through the middlewares (spec: SIO-27). */
   #joining: Set<string> | undefined
   #timer: NodeJS.Timeout | undefined
-  #waitingBytes = 0
 
   constructor(server: Server<any, any, any, any>, session: EngineSession) {
     this.server = server
@@ -98,28 +100,28 @@ export class Connection implements SessionHandler {
     } catch (error) {
       return this.#fail(error)
     }
-    if (packet === undefined) return this.#boundAttachments(data)
-    if (this.#waitingBytes > 0) {
-      this.#waitingBytes = 0
-      this.#clearTimer()
-    }
+    const { halfReceived } = this.server
+    if (packet === undefined) return halfReceived.add(this, data.length)
+    if (halfReceived.size > 0) halfReceived.delete(this)
     this.#dispatch(packet)
   }
 
-  /** What is half received is bounded in bytes and in time. */
-  #boundAttachments(data: string | Buffer): void {
-    if (this.#waitingBytes === 0) this.#timer ??= setTimeout(closeHalfReceived, ATTACHMENTS_TIMEOUT_MS, this)
-    this.#waitingBytes += data.length
-    if (this.#waitingBytes > this.server.maxWaitingBytes) {
-      this.#fail(new Error(`the attachments of a packet exceed ${this.server.maxWaitingBytes} bytes`))
-    }
+  /** The one place where a decoder's error ends: sockets are told, the session closes, and the peer learns why. */
+  #fail(error: unknown): void {
+    const limit = limitOf(error)
+    if (limit !== undefined) this.server.counters.hit(limit, this.conn, (error as Error).message)
+    this.#closeWith(toListenerError(error), error instanceof ProtocolError ? error.message : 'malformed packet')
   }
 
-  /** The one place where a decoder's error ends: sockets are told, the session closes. */
-  #fail(error: unknown): void {
-    const reason = toListenerError(error)
-    for (const socket of this.#all()) socket.handleError(reason)
-    this.close()
+  /** A limit of this server was hit. @internal */
+  handleLimit(limit: LimitName, detail: string): void {
+    this.server.counters.hit(limit, this.conn, detail)
+    this.#closeWith(new Error(`${limit}: ${detail}`), `${limit}: ${detail}`)
+  }
+
+  #closeWith(error: Error, reason: string): void {
+    for (const socket of this.#all()) socket.handleError(error)
+    if (this.conn.readyState === 'open') this.conn.close(false, { code: POLICY_VIOLATION, reason })
   }
 
   #dispatch(packet: SocketPacket): void {
@@ -146,6 +148,9 @@ export class Connection implements SessionHandler {
 
   #join(name: string, auth: Record<string, unknown>): void {
     if (this.#joining?.has(name)) return
+    const count = (this.#only === undefined ? (this.#socketsByNamespace?.size ?? 0) : 1) + (this.#joining?.size ?? 0)
+    const { maxNamespaces } = this.server
+    if (count >= maxNamespaces) return this.handleLimit('maxNamespaces', `one client may be in ${maxNamespaces} namespaces`)
     ;(this.#joining ??= new Set()).add(name)
     this.server.findNamespace(name, auth, (namespace) => {
       if (!this.isOpen) return
@@ -159,6 +164,7 @@ export class Connection implements SessionHandler {
   }
 
   #refuseJoin(name: string, message: string): void {
+    this.server.counters.connectErrors++
     this.#joining?.delete(name)
     this.write(new EncodedPacket({ type: PacketType.CONNECT_ERROR, nsp: name, data: { message } }, this.server.codec))
   }
@@ -177,12 +183,12 @@ export class Connection implements SessionHandler {
       this.#socketsByNamespace.set(socket.nsp.name, socket)
     }
     this.#clearTimer()
-    if (this.#waitingBytes > 0) this.#timer = setTimeout(closeHalfReceived, ATTACHMENTS_TIMEOUT_MS, this)
   }
 
   /** The namespace has refused. */
   refuse(namespace: Namespace<any, any, any, any>, error: Error & { data?: unknown }): void {
     this.#joining?.delete(namespace.name)
+    this.server.counters.connectErrors++
     const data = this.revision === 5 ? { message: error.message, data: error.data } : (error.data ?? error.message)
     this.write(new EncodedPacket({ type: PacketType.CONNECT_ERROR, nsp: namespace.name, data }, this.server.codec))
   }
@@ -203,7 +209,8 @@ export class Connection implements SessionHandler {
   /** Sends a packet that is encoded once for all. @internal */
   write(encoded: EncodedPacket, flags?: WriteFlags): void {
     const { conn } = this
-    if (conn.readyState !== 'open' || (flags?.volatile === true && !conn.writable)) return
+    if (conn.readyState !== 'open') return
+    if (flags?.volatile === true && !conn.writable) return void this.server.counters.volatileDropped++
     const messages = flags?.compress === false ? encoded.uncompressedMessages(this.revision) : encoded.messages(this.revision)
     if (messages.length === 1) conn.sendMessage(messages[0]!)
     else for (const message of messages) conn.sendMessage(message)
@@ -211,7 +218,7 @@ export class Connection implements SessionHandler {
 
   /** compat: adapters of the official packages hand over packets that they have encoded (Engine.IO messages). */
   writeToEngine(chunks: readonly (string | Uint8Array)[], flags?: WriteFlags): void {
-    if (flags?.volatile === true && !this.conn.writable) return
+    if (flags?.volatile === true && !this.conn.writable) return void this.server.counters.volatileDropped++
     for (const message of messagesOf(chunks)) this.conn.sendMessage(message)
   }
 
@@ -232,6 +239,7 @@ export class Connection implements SessionHandler {
     debug?.('session %s closed: %s', this.id, reason)
     this.#clearTimer()
     this.#decoder.destroy()
+    this.server.halfReceived.delete(this)
     this.#joining = undefined
     for (const socket of this.#all()) socket.handleClose(reason, description)
     this.#only = undefined
@@ -265,9 +273,5 @@ function toListenerError(error: unknown): Error {
 }
 
 function closeUnlessJoined(connection: Connection): void {
-  if (!connection.hasSockets) connection.close()
-}
-
-function closeHalfReceived(connection: Connection): void {
-  connection.close()
+  if (!connection.hasSockets) connection.handleLimit('connectTimeout', 'no namespace was joined in time')
 }

@@ -16,15 +16,39 @@ const MIB = 1 << 20
 
 /** Counted when they are hit. */
 export type LimitName =
-  | 'maxHttpBufferSize' | 'maxFragments' | 'maxDepth' | 'maxAttachments' | 'attachmentsTimeout'
-  | 'maxHalfReceivedBytes' | 'packetsPerTurn' | 'maxNamespaces' | 'maxEmptyNamespaces' | 'maxAckId' | 'pongBytes'
-  | 'maxOutboxBytes' | 'connectTimeout' | 'upgradeTimeout' | 'pingTimeout'
+  | 'maxHttpBufferSize'
+  | 'maxFragments'
+  | 'maxDepth'
+  | 'maxAttachments'
+  | 'attachmentsTimeout'
+  | 'maxHalfReceivedBytes'
+  | 'packetsPerTurn'
+  | 'maxNamespaces'
+  | 'maxEmptyNamespaces'
+  | 'maxAckId'
+  | 'pongBytes'
+  | 'maxOutboxBytes'
+  | 'connectTimeout'
+  | 'upgradeTimeout'
+  | 'pingTimeout'
 
 /** What paces or ends what is ordinary. */
 export type RoutineLimitName =
-  | 'turnTime' | 'outboxBurst' | 'pingInterval' | 'closeTimeout' | 'webSocketCloseTimeout' | 'destroyUpgradeTimeout'
-  | 'directHeadBytes' | 'directBodyBytes' | 'directAheadBytes' | 'directReadingTime' | 'recoveryBytes'
-  | 'recoverySessions' | 'recoveryTime' | 'clusterJoinTime' | 'clusterJoinRequests'
+  | 'turnTime'
+  | 'outboxBurst'
+  | 'pingInterval'
+  | 'closeTimeout'
+  | 'webSocketCloseTimeout'
+  | 'destroyUpgradeTimeout'
+  | 'directHeadBytes'
+  | 'directBodyBytes'
+  | 'directAheadBytes'
+  | 'directReadingTime'
+  | 'recoveryBytes'
+  | 'recoverySessions'
+  | 'recoveryTime'
+  | 'clusterJoinTime'
+  | 'clusterJoinRequests'
 
 export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
   // ---- what a client sends
@@ -32,7 +56,8 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
     default: DEFAULT_LIMITS.maxPayloadBytes,
     unit: 'bytes',
     option: 'maxHttpBufferSize',
-    consequence: 'WebSocket closes with 1009 before the bytes are read; a POST is answered 413 and the session stays',
+    consequence:
+      'WebSocket closes with 1009 before the bytes are read; a POST is answered 413 and the session stays',
     reason: 'the official default',
   },
   maxFragments: {
@@ -45,38 +70,48 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
     default: DEFAULT_LIMITS.maxDepth,
     unit: 'levels',
     option: 'maxDepth',
-    consequence: 'received: the session closes, with 1008 and the reason on WebSocket; sent: the emit throws TW_ERR_DEPTH',
-    reason: '`JSON.stringify` overflows the stack at about 4,100 levels: one frame of 8 KB that is echoed would end the process',
+    consequence:
+      'received: the session closes, with 1008 and the reason on WebSocket; sent: the emit throws TW_ERR_DEPTH',
+    reason:
+      '`JSON.stringify` overflows the stack at about 4,100 levels: one frame of 8 KB that is echoed would end the process',
   },
   maxAttachments: {
     default: DEFAULT_LIMITS.maxAttachments,
     unit: 'count',
     option: 'maxAttachments',
-    consequence: 'received: the session closes, with 1008 and the reason on WebSocket; sent: the emit throws TW_ERR_ATTACHMENTS',
+    consequence:
+      'received: the session closes, with 1008 and the reason on WebSocket; sent: the emit throws TW_ERR_ATTACHMENTS',
     reason: 'the official limit since parsers 3.3.5, 3.4.4 and 4.2.6',
   },
   attachmentsTimeout: {
     default: 30_000,
     unit: 'ms',
-    consequence: 'a session of which no further attachment of a packet has come for this long closes (1008 on WebSocket)',
-    reason: 'the rest of a packet that was begun follows at once; one large attachment at a time may take this long',
+    consequence:
+      'a session of which no further attachment of a packet has come for this long closes (1008 on WebSocket)',
+    reason:
+      'the rest of a packet that was begun follows at once; one large attachment at a time may take this long',
   },
   maxHalfReceivedBytes: {
     default: 64 * MIB,
     unit: 'bytes',
-    consequence: 'of the sessions that have sent nothing more for two seconds, the one that has waited longest closes (1008 on WebSocket), until the rest fits',
-    reason: 'packets whose attachments stay away, over all sessions: many clients that hold back a little each are one that holds back much',
+    consequence:
+      'of the sessions that have sent nothing more for five seconds, the one that has waited longest closes (1008 on WebSocket), until the rest fits',
+    reason:
+      'packets whose attachments stay away, over all sessions: many clients that hold back a little each are one that holds back much',
   },
   packetsPerTurn: {
     default: 256,
     unit: 'count',
-    consequence: 'the rest of what was read waits for a later loop turn, in order; the connection is not read meanwhile',
-    reason: 'one client that sends without a pause must not keep its neighbours waiting; larger packets count for more (one more per KiB)',
+    consequence:
+      'the rest of what was read waits for a later loop turn, in order; the connection is not read meanwhile',
+    reason:
+      'one client that sends without a pause must not keep its neighbours waiting; larger packets count for more (one more per KiB)',
   },
   turnTime: {
     default: 10,
     unit: 'ms',
-    consequence: 'connections with more to handle take turns; those for which this turn has no time left wait for the next',
+    consequence:
+      'connections with more to handle take turns; those for which this turn has no time left wait for the next',
     reason: 'many such clients together must not keep their neighbours waiting either',
   },
   maxNamespaces: {
@@ -90,14 +125,17 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
     default: 10_000,
     unit: 'count',
     option: 'maxEmptyNamespaces',
-    consequence: 'of the namespaces of a family that clients have made, the one that has been without sockets longest is removed',
-    reason: 'clients choose the names; without a bound each name that was ever asked for would stay. `cleanupEmptyChildNamespaces` keeps none',
+    consequence:
+      'of the namespaces of a family that clients have made, the one that has been without sockets longest is removed',
+    reason:
+      'clients choose the names; without a bound each name that was ever asked for would stay. `cleanupEmptyChildNamespaces` keeps none',
   },
   maxAckId: {
     default: Number.MAX_SAFE_INTEGER,
     unit: 'count',
-    consequence: 'the session closes, with 1008 and the reason on WebSocket',
-    reason: 'a larger id cannot be answered: the official server answers `43Infinity[]`',
+    consequence: 'the event is delivered, and its acknowledgement is not sent',
+    reason:
+      'no client has sent so many; a larger id names no packet any more, and one of 310 digits is answered `43Infinity[]` officially',
   },
   pongBytes: {
     default: 65_536,
@@ -110,13 +148,16 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
     default: 1_000_000,
     unit: 'bytes',
     option: 'maxOutboxBytes',
-    consequence: 'volatile events are dropped as soon as anything waits; above the bound the session of a client that does not read closes with "transport error" (slow consumer)',
-    reason: 'at least `maxHttpBufferSize`; a slow client must cost itself, not the others. `socket.pressure` tells how near it is',
+    consequence:
+      'volatile events are dropped as soon as anything waits; above the bound the session of a client that does not read closes with "transport error" (slow consumer)',
+    reason:
+      'at least `maxHttpBufferSize`; a slow client must cost itself, not the others. `socket.pressure` tells how near it is',
   },
   outboxBurst: {
     default: 64,
     unit: 'count',
-    consequence: 'one turn may send this many times `maxOutboxBytes` to a client that reads, before it is closed as a slow consumer',
+    consequence:
+      'one turn may send this many times `maxOutboxBytes` to a client that reads, before it is closed as a slow consumer',
     reason: 'a burst that the next write can take is no slow reader',
   },
   // ---- time
@@ -145,13 +186,15 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
     default: 20_000,
     unit: 'ms',
     option: 'pingTimeout',
-    consequence: 'the session closes with "ping timeout", after `pingInterval + pingTimeout` of silence in revision 3; so do a POST whose body does not end and an answer that is not read',
+    consequence:
+      'the session closes with "ping timeout", after `pingInterval + pingTimeout` of silence in revision 3; so do a POST whose body does not end and an answer that is not read',
     reason: 'the official default',
   },
   closeTimeout: {
     default: 30_000,
     unit: 'ms',
-    consequence: 'a session that is being closed, and whose client does not fetch its last packets, is cut off',
+    consequence:
+      'a session that is being closed, and whose client does not fetch its last packets, is cut off',
     reason: 'a little more than a heartbeat',
   },
   webSocketCloseTimeout: {
@@ -189,7 +232,8 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
   directReadingTime: {
     default: 2_000,
     unit: 'ms',
-    consequence: 'a body that is not there by then goes on to node:http, whose `requestTimeout` (300 s) holds',
+    consequence:
+      'a body that is not there by then goes on to node:http, whose `requestTimeout` (300 s) holds',
     reason: 'slow bodies are rare, and bounded there',
   },
   // ---- connection state recovery
@@ -197,14 +241,16 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
     default: 32 * MIB,
     unit: 'bytes',
     option: 'connectionStateRecovery.maxBytes',
-    consequence: 'the oldest events of the namespace are forgotten; who needed them gets the failure "events lost"',
+    consequence:
+      'the oldest events of the namespace are forgotten; who needed them gets the failure "events lost"',
     reason: 'memory per namespace',
   },
   recoverySessions: {
     default: 100_000,
     unit: 'count',
     option: 'connectionStateRecovery.maxSessions',
-    consequence: 'the oldest session of a client that is away is forgotten; it gets the failure "session unknown"',
+    consequence:
+      'the oldest session of a client that is away is forgotten; it gets the failure "session unknown"',
     reason: 'memory per namespace',
   },
   recoveryTime: {
@@ -230,8 +276,23 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
 }
 
 export const ROUTINE_LIMITS: ReadonlySet<string> = new Set<RoutineLimitName>([
-  'turnTime', 'outboxBurst', 'pingInterval', 'closeTimeout', 'webSocketCloseTimeout', 'destroyUpgradeTimeout', 'directHeadBytes', 'directBodyBytes',
-  'directAheadBytes', 'directReadingTime', 'recoveryBytes', 'recoverySessions', 'recoveryTime', 'clusterJoinTime', 'clusterJoinRequests',
+  'turnTime',
+  'outboxBurst',
+  'pingInterval',
+  'closeTimeout',
+  'webSocketCloseTimeout',
+  'destroyUpgradeTimeout',
+  'directHeadBytes',
+  'directBodyBytes',
+  'directAheadBytes',
+  'directReadingTime',
+  'recoveryBytes',
+  'recoverySessions',
+  'recoveryTime',
+  'clusterJoinTime',
+  'clusterJoinRequests',
 ])
 
-export const LIMIT_NAMES: readonly LimitName[] = (Object.keys(LIMITS) as (keyof typeof LIMITS)[]).filter((name): name is LimitName => !ROUTINE_LIMITS.has(name))
+export const LIMIT_NAMES: readonly LimitName[] = (Object.keys(LIMITS) as (keyof typeof LIMITS)[]).filter(
+  (name): name is LimitName => !ROUTINE_LIMITS.has(name),
+)

@@ -37,11 +37,15 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
   maxAttachments?: number
   /** Nesting of event data, received and sent. Default 2000. */
   maxDepth?: number
+  /** Namespaces that one client may be in. Default 1000. */
+  maxNamespaces?: number
+  /** Namespaces of families that clients have made and that have no sockets any more; beyond it the one that has none longest goes. Default 10000. */
+  maxEmptyNamespaces?: number
 }
 
 const KNOWN: ReadonlySet<string> = new Set<keyof ServerOptions>([
   'path', 'serveClient', 'adapter', 'cluster', 'parser', 'connectTimeout', 'connectionStateRecovery', 'cleanupEmptyChildNamespaces',
-  'onHandlerError', 'health', 'maxAttachments', 'maxDepth', 'pingTimeout', 'pingInterval', 'upgradeTimeout', 'maxHttpBufferSize',
+  'onHandlerError', 'health', 'maxAttachments', 'maxDepth', 'maxNamespaces', 'maxEmptyNamespaces', 'pingTimeout', 'pingInterval', 'upgradeTimeout', 'maxHttpBufferSize',
   'maxOutboxBytes', 'allowRequest', 'transports', 'allowUpgrades', 'perMessageDeflate', 'httpCompression', 'initialPacket',
   'cookie', 'cors', 'allowEIO3', 'wsEngine', 'addTrailingSlash', 'destroyUpgrade', 'destroyUpgradeTimeout', 'directHttp',
 ])

@@ -42,7 +42,13 @@ import type { Readiness } from './http/health.ts'
 import { markOwn } from './http/attach.ts'
 import type { HttpServerLike } from './http/attach.ts'
 import { IdSource, processIds } from './ids.ts'
+import { HalfReceived } from './half-received.ts'
 import { LIMITS } from './limits.ts'
+import { CHANNELS } from './observe/channels.ts'
+import { Counters } from './observe/counters.ts'
+import { statsOf } from './observe/stats.ts'
+import type { ServerStats } from './observe/stats.ts'
+import { EmptyNamespaces } from './namespace/empty-namespaces.ts'
 import { Namespace } from './namespace/namespace.ts'
 import type { NamespaceMiddleware, ServerReservedEvents } from './namespace/namespace.ts'
 import { ParentNamespace } from './namespace/parent-namespace.ts'
@@ -112,8 +118,14 @@ export class Server<
   readonly codec: Codec
   /** The option `cleanupEmptyChildNamespaces`. @internal */
   readonly cleansUpChildren: boolean
-  /** Bytes of attachments that one connection may leave half sent. */
-  readonly maxWaitingBytes: number
+  /** Packets of which attachments are missing. @internal */
+  readonly halfReceived: HalfReceived
+  /** @internal */
+  readonly counters: Counters = new Counters()
+  /** @internal */
+  readonly maxNamespaces: number
+  /** @internal */
+  readonly emptyNamespaces: EmptyNamespaces
   /** compat: namespaces by name. */
   readonly _nsps: Map<string, Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> = new Map()
   /** The families of namespaces, in the order in which they are asked. @internal */
@@ -124,6 +136,7 @@ export class Server<
   #adapter: AdapterConstructor
   #draining: Promise<DrainResult> | undefined
   #isClosed = false
+  readonly #startedAt = performance.now()
 
   constructor(options?: Partial<ServerOptions>)
   constructor(server?: HttpLike | HttpServer | number, options?: Partial<ServerOptions>)
@@ -139,7 +152,9 @@ export class Server<
     this.#adapter = this.opts.adapter ?? (this.opts.connectionStateRecovery ? SessionAwareAdapter : Adapter)
     this.codec = parser === undefined ? createJsonCodec({ maxAttachments, maxDepth }) : createParserCodec(parser)
     this.cleansUpChildren = this.opts.cleanupEmptyChildNamespaces ?? false
-    this.maxWaitingBytes = (this.opts.maxHttpBufferSize ?? LIMITS.maxHttpBufferSize.default) * (maxAttachments + 1)
+    this.halfReceived = new HalfReceived((this.opts.maxHttpBufferSize ?? LIMITS.maxHttpBufferSize.default) * (maxAttachments + 1))
+    this.emptyNamespaces = new EmptyNamespaces(this.opts.maxEmptyNamespaces ?? LIMITS.maxEmptyNamespaces.default, () => this.counters.hit('maxEmptyNamespaces'))
+    this.maxNamespaces = this.opts.maxNamespaces ?? LIMITS.maxNamespaces.default
     this.ids = this.opts.cluster === undefined ? processIds : new IdSource()
     this.sockets = this.of('/')
     this.cluster = this.opts.cluster === undefined ? undefined : this.#joinCluster(this.opts.cluster)
@@ -246,7 +261,7 @@ export class Server<
     const engine = new HttpEngine(options, {
       handleSession: (session) => this.serveSession(session),
       handleUserError: (error, event) => this.handleHandlerError(error, { socket: undefined, event }),
-    }, undefined, this.ids)
+    }, undefined, this.ids, this.counters)
     this.engine = engine
     if (this.cluster !== undefined) this.cluster.addEngine(engine.joinCluster(this.cluster))
     // Of the options given here only: what the constructor was told, or `path()`, comes first.
@@ -294,6 +309,14 @@ export class Server<
   serveSession(session: EngineSession): void {
     // oxlint-disable-next-line no-new -- it puts itself behind the session
     new Connection(this as Server<any, any, any, any>, session)
+  }
+
+  /** What is open on this node, and what has been counted since the server was made (docs/observability.md). */
+  stats(): ServerStats {
+    const { engine } = this
+    // An engine of another make has them by id.
+    const sessions = engine === undefined ? [] : (engine.sessions ?? Object.values(engine.clients ?? {}))
+    return statsOf(this.counters, sessions, this._nsps.values() as Iterable<Namespace<any, any, any, any>>, this.#startedAt)
   }
 
   /** Whether it serves new clients: what the health endpoint says. */
@@ -418,7 +441,7 @@ export class Server<
     name: string,
   ): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | undefined {
     try {
-      return parent.createChild(name)
+      return parent.createChildForClient(name)
     } catch (error) {
       this.handleHandlerError(error, { socket: undefined, event: 'adapter' })
       return undefined
@@ -429,6 +452,8 @@ export class Server<
 
   /** The one place that what user code throws or rejects with arrives at: `onHandlerError`. */
   handleHandlerError(error: unknown, context: HandlerErrorContext): void {
+    this.counters.handlerErrors++
+    if (CHANNELS.handlerError.hasSubscribers) CHANNELS.handlerError.publish({ error, ...context })
     callGuarded(this.opts.onHandlerError ?? reportHandlerError, this, [error, context], (hookError) =>
       reportHandlerError(hookError, { ...context, event: 'onHandlerError' }),
     )

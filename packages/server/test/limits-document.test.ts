@@ -9,6 +9,11 @@ const root = new URL('../../../', import.meta.url)
 
 it('[API-23] docs/limits.md is made from the tables of the code: `npm run limits` after a change', async () => {
   const script = fileURLToPath(new URL('scripts/limits-document.ts', root))
-  const { stdout } = await promisify(execFile)(process.execPath, ['--conditions=tidewire-source', '--disable-warning=ExperimentalWarning', script, '--print'])
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    '--conditions=tidewire-source',
+    '--disable-warning=ExperimentalWarning',
+    script,
+    '--print',
+  ])
   expect(readFileSync(new URL('docs/limits.md', root), 'utf8')).toBe(stdout)
 })

@@ -105,6 +105,7 @@ export class WireSocket {
       this.messages.push(isBinary ? (data as Buffer) : (data as Buffer).toString())
       notify()
     })
+    this.ws.on('open', notify)
     this.ws.on('unexpected-response', (_req, res) => {
       let body = ''
       res.setEncoding('utf8').on('data', (chunk: string) => (body += chunk)).on('end', () => {

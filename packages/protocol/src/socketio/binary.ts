@@ -7,6 +7,7 @@ export function tooDeep(maxDepth: number): ProtocolError {
   return new ProtocolError(
     'TW_ERR_DEPTH',
     `Data nests too deep; got more than ${maxDepth} levels. Send a flatter value, or raise maxDepth on both sides`,
+    { limit: 'maxDepth' },
   )
 }
 

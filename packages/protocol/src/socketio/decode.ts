@@ -105,7 +105,7 @@ export class SocketPacketDecoder {
         throw new ProtocolError(
           'TW_ERR_ATTACHMENTS',
           `Too many attachments; got ${attachments}, expected at most ${maxAttachments}. Send several events, or raise maxAttachments`,
-          { officialMessage: 'too many attachments' },
+          { officialMessage: 'too many attachments', limit: 'maxAttachments' },
         )
       }
     }

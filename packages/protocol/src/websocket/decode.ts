@@ -2,12 +2,13 @@
 // and decoded from there. What is buffered was received: a length that is only announced is checked against the limit and allocates
 // nothing. A chunk belongs to the decoder once pushed: its bytes are changed, and may be kept until the frame is complete.
 import { ProtocolError } from '../errors.ts'
+import type { CodecLimit } from '../errors.ts'
 import { DEFAULT_LIMITS } from '../limits.ts'
 import { OPCODE } from './encode.ts'
 import { applyMask } from './mask.ts'
 
 /**
- * Called from `push`, in the order of the wire. A handler may call `stop`, but not `push`; what it throws stops the decoder and passes
+ * Called from `push`, in the order of the wire. A handler may call `stop` and `pause`, but not `push`; what it throws stops the decoder and passes
  * through `push`.
  */
 export interface FrameHandler {
@@ -38,6 +39,7 @@ export interface FrameDecoderOptions {
 const fatalDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** Received pieces smaller than this are merged: a frame that drips in byte by byte must not cost an object per byte. */
 const MERGE_BELOW_BYTES = 4_096
+const NOTHING = new Uint8Array(0)
 
 const nodeBuffer = (
   globalThis as {
@@ -49,10 +51,10 @@ interface NodeBuffer extends Uint8Array {
   latin1Slice?(start: number, end: number): string
 }
 
-function violation(message: string, closeCode = 1002): ProtocolError {
+function violation(message: string, closeCode = 1002, limit?: CodecLimit): ProtocolError {
   const code =
     closeCode === 1009 ? 'TW_ERR_FRAME_TOO_LARGE' : closeCode === 1007 ? 'TW_ERR_FRAME_UTF8' : 'TW_ERR_FRAME'
-  return new ProtocolError(code, message, { closeCode })
+  return new ProtocolError(code, message, limit === undefined ? { closeCode } : { closeCode, limit })
 }
 
 interface Settings {
@@ -104,6 +106,8 @@ export class FrameDecoder {
   #partial: PartialFrame | undefined
   #message: FragmentedMessage | undefined
   #isStopped = false
+  /** What is left to read while it is paused. */
+  #held: Uint8Array | undefined
 
   constructor(handler: FrameHandler, options: FrameDecoderOptions) {
     this.#handler = handler
@@ -115,6 +119,24 @@ export class FrameDecoder {
     this.#isStopped = true
     this.#partial = undefined
     this.#message = undefined
+    this.#held = undefined
+  }
+
+  /** From `pause` until `resume`. */
+  get isPaused(): boolean {
+    return this.#held !== undefined
+  }
+
+  /** Handles no frame until `resume`, from within a handler too: the rest of the chunk waits. */
+  pause(): void {
+    if (!this.#isStopped) this.#held ??= NOTHING
+  }
+
+  /** Goes on where it stopped. Throws as `push` does. */
+  resume(): void {
+    const held = this.#held
+    this.#held = undefined
+    if (held !== undefined && held.length > 0) this.push(held)
   }
 
   /**
@@ -123,6 +145,10 @@ export class FrameDecoder {
    */
   push(chunk: Uint8Array): void {
     if (this.#isStopped) return
+    if (this.#held !== undefined) {
+      this.#held = this.#held.length === 0 ? chunk : concatToKeep([this.#held, chunk], this.#held.length + chunk.length)
+      return
+    }
     let bytes = chunk
     const partial = this.#partial
     if (partial !== undefined) {
@@ -151,6 +177,10 @@ export class FrameDecoder {
         return
       }
       offset += wanted
+      if (this.#held !== undefined) {
+        this.#held = bytes.subarray(offset)
+        return
+      }
     }
   }
 
@@ -181,6 +211,7 @@ export class FrameDecoder {
       throw violation(
         `WebSocket message too large; got ${length + (this.#message?.bytes ?? 0)} bytes, expected at most ${this.#settings.maxPayloadBytes}`,
         1009,
+        'maxPayloadBytes',
       )
     }
     if (this.#settings.isServer) headerBytes += 4
@@ -229,7 +260,7 @@ export class FrameDecoder {
     const message = this.#message!
     const { fragments } = message
     if (fragments.length >= this.#settings.maxFragments)
-      throw violation(`Too many WebSocket fragments; expected at most ${this.#settings.maxFragments}`, 1009)
+      throw violation(`Too many WebSocket fragments; expected at most ${this.#settings.maxFragments}`, 1009, 'maxFragments')
     // A copy: a fragment that waits must not pin the chunk it came in.
     fragments.push(concatToKeep([payload], payload.length))
     message.bytes += payload.length

@@ -93,6 +93,7 @@ export class StreamFrameDecoder {
       throw new ProtocolError(
         'TW_ERR_FRAME_TOO_LARGE',
         `A frame on a WebTransport stream is too large; got ${length} bytes, expected at most ${this.#maxPayloadBytes}`,
+        { limit: 'maxPayloadBytes' },
       )
     }
     this.#length = this.#wanted = length

@@ -16,6 +16,14 @@ export type CloseReason =
   | 'server shutting down'
   | 'forced server close'
 
+/** What a WebSocket closes with. */
+export interface CloseFrame {
+  /** RFC 6455, 7.4.1: 1008 for what a limit forbids. */
+  readonly code: number
+  /** For people; cut to what fits. */
+  readonly reason: string
+}
+
 /** What the Socket.IO half is told of a session. @internal */
 export interface SessionHandler {
   /**
@@ -53,12 +61,17 @@ export interface EngineSession extends EventEmitter {
   readonly transport: { readonly name: string; readonly writable: boolean }
   /** True when a message sent now would leave at once: outbox empty and the transport not full. Volatile messages need it. */
   readonly writable: boolean
+  /** What waits to be sent, as a part of `maxOutboxBytes`: 0 is nothing, 1 the bound. Absent in an engine of another make. */
+  readonly pressure?: number
   /** Set by the Socket.IO half before its `handleSession` returns. */
   handler: SessionHandler | undefined
   /** Queues one message behind all earlier ones; written at the end of the loop turn. Ignored unless open. */
   sendMessage(message: OutgoingMessage): void
-  /** Closes after the outbox is flushed, or at once with `discard`. Idempotent. Reason: "forced close". */
-  close(discard?: boolean): void
+  /**
+   * Closes after the outbox is flushed, or at once with `discard`. Idempotent. Reason: "forced close". `frame` tells the peer why, on transports
+   * that can.
+   */
+  close(discard?: boolean, frame?: CloseFrame): void
 }
 
 export interface EngineHandler {

@@ -2,6 +2,7 @@
 // connection and turns bytes into engine packets and back. What passes the door is plain data, so that the same messages can travel
 // between nodes (cluster-port.ts); on one node each is a direct call.
 import type { EnginePacket, EngineRevision } from '@tidewire/protocol'
+import type { LimitName } from '../limits.ts'
 import type { CloseReason } from './contract.ts'
 import type { OutgoingMessage } from './outgoing-message.ts'
 
@@ -35,6 +36,8 @@ export interface Owner {
   handleFlushed(edge: Edge, count: number): void
   /** `writable` has become true. */
   handleWritable(edge: Edge): void
+  /** The edge has hit a limit that ends nothing. */
+  handleLimit?(limit: LimitName): void
   /** The edge is gone. Called at most once. */
   handleClosed(edge: Edge, reason: CloseReason, description?: unknown): void
 }

@@ -39,6 +39,8 @@ import type { EngineView, Verdict } from './verify.ts'
 import { acceptWebTransport, webTransportRequest } from './webtransport.ts'
 import { debugScope } from '../debug.ts'
 import { LIMITS } from '../limits.ts'
+import { CHANNELS } from '../observe/channels.ts'
+import { Counters } from '../observe/counters.ts'
 
 const debug = debugScope('engine')
 
@@ -90,7 +92,7 @@ export class Engine extends EventEmitter {
   #remote: RemoteSessions | undefined
   #isClosed = false
 
-  constructor(options: EngineOptions, handler: EngineHandler, clock: Clock = systemClock, ids: IdSource = processIds) {
+  constructor(options: EngineOptions, handler: EngineHandler, clock: Clock = systemClock, ids: IdSource = processIds, counters: Counters = new Counters()) {
     super()
     this.#ids = ids
     this.opts = resolveEngineOptions(options)
@@ -104,6 +106,7 @@ export class Engine extends EventEmitter {
       // perf: whole milliseconds are kept in place; a fraction costs an object per session.
       now: () => Math.trunc(clock.now()),
       engine: this,
+      counters,
       reportUserError: this.#reportUserError,
       isDraining: false,
       removeSession: (session) => this.#removeSession(session),
@@ -141,6 +144,11 @@ export class Engine extends EventEmitter {
   /** Sessions by id, as the official engine shows them: a copy. */
   get clients(): Record<string, Session> {
     return Object.fromEntries(this.#sessions)
+  }
+
+  /** @internal */
+  get sessions(): Iterable<Session> {
+    return this.#sessions.values()
   }
 
   /** Sessions of this node now. */
@@ -247,7 +255,7 @@ export class Engine extends EventEmitter {
       checkCors(cors, req, (_error, { headers, isAllowed }) => {
         exchange = open(headers)
         if (isAllowed) return
-        exchange.refuse(originRefusal(req))
+        this.#refuseExchange(req, exchange, originRefusal(req))
         exchange = undefined
       })
     }
@@ -258,14 +266,14 @@ export class Engine extends EventEmitter {
     const verdict = verify(requestToVerify(req, false), this.#view)
     switch (verdict.kind) {
       case 'refuse':
-        return exchange.refuse(verdict.reason)
+        return this.#refuseExchange(req, exchange, verdict.reason)
       case 'request':
         return (verdict.session.edge as PollingTransport).handleRequest(exchange)
       case 'elsewhere':
         return this.#remote!.servePoll(sessionRequest(req, verdict.sid), exchange)
       case 'handshake':
         return this.#allow(req, (reason) => {
-          if (reason !== undefined) return exchange.refuse(reason)
+          if (reason !== undefined) return this.#refuseExchange(req, exchange, reason)
           this.#openPolling(req, verdict.revision, () => exchange)
         })
     }
@@ -339,7 +347,14 @@ export class Engine extends EventEmitter {
     req.resume()
   }
 
-  #reportRefusal(req: EngineRequest, { code, message, context }: EngineRejection): void {
+  #refuseExchange(req: EngineRequest, exchange: PollExchange, reason: EngineRejection): void {
+    this.#reportRefusal(req, reason)
+    exchange.refuse(reason)
+  }
+
+  #reportRefusal(req: EngineRequest, reason: EngineRejection): void {
+    this.#context.counters.refuse(req, reason)
+    const { code, message, context } = reason
     if (this.listenerCount('connection_error') > 0) this.#tell('connection_error', { req, code, message: messageOfCode(code) ?? message, context })
   }
 
@@ -423,7 +438,9 @@ export class Engine extends EventEmitter {
     const upgrades = `[${(session.protocol === 3 ? offered.slice(0, offered.indexOf('"websocket"') + 1) : offered).join()}]`
     const open = `{"sid":${JSON.stringify(session.id)},"upgrades":${upgrades},"pingInterval":${pingInterval},"pingTimeout":${pingTimeout},"maxPayload":${maxHttpBufferSize}}`
     session.open(transport, open, initialPacket)
+    this.#context.counters.sessionsOpened++
     this.#handler.handleSession(session)
+    if (CHANNELS.sessionOpen.hasSubscribers) CHANNELS.sessionOpen.publish({ session })
     if (this.listenerCount('connection') > 0) this.#tell('connection', session)
   }
 
@@ -435,7 +452,10 @@ export class Engine extends EventEmitter {
   #openPolling(req: EngineRequest, revision: EngineRevision, exchange: () => PollExchange, res?: ServerResponse): void {
     this.#withId(
       req,
-      (reason) => (res === undefined ? exchange().refuse(reason) : this.#refuseRequest(req, res, reason)),
+      (reason) => {
+        if (res !== undefined) return this.#refuseRequest(req, res, reason)
+        this.#refuseExchange(req, exchange(), reason)
+      },
       (id) => {
         const { j, b64 } = req._query!
         const session = this.#createSession(id, revision, req)

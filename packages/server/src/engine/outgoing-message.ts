@@ -16,7 +16,7 @@ const DIGITS: Record<EnginePacketType, string> = {
 const BINARY_MESSAGE_V3 = 4
 
 /** Bytes that even an empty message holds in an outbox: without it pongs that nobody fetches would be free. */
-const MESSAGE_COST = 32
+export const MESSAGE_COST = 32
 
 /** One packet on its way to many sessions, encoded and framed at most once for each revision. @internal */
 export class OutgoingMessage implements EnginePacket {

@@ -1,18 +1,21 @@
 // The OWNER half of one Engine.IO session: state, outbox, heartbeat and upgrade. In: packets from its edges. Out: messages to its handler,
 // batches to its edge. Created by Engine alone; ends in #end(), once, with a reason.
+import { ProtocolError } from '@tidewire/protocol'
 import type { EnginePacket, EngineRevision } from '@tidewire/protocol'
 import type { IncomingMessage } from 'node:http'
 import { emitGuarded } from '../events/guarded.ts'
 import { LazyEmitter, hasListeners } from '../events/lazy-emitter.ts'
-import type { CloseReason, EngineSession, SessionHandler } from './contract.ts'
+import type { Counters } from '../observe/counters.ts'
+import type { CloseFrame, CloseReason, EngineSession, SessionHandler } from './contract.ts'
 import type { Edge, Owner } from './door.ts'
 import { scheduleFlush } from './flush-scheduler.ts'
 import type { Flushable } from './flush-scheduler.ts'
-import { NOOP, OutgoingMessage, PING, PONG, UncompressedMessage } from './outgoing-message.ts'
+import { MESSAGE_COST, NOOP, OutgoingMessage, PING, PONG, UncompressedMessage } from './outgoing-message.ts'
 import type { RequestFacts } from './request-facts.ts'
 import type { TimerWheel, WheelEntry } from './timer-wheel.ts'
 import { debugScope } from '../debug.ts'
 import { LIMITS } from '../limits.ts'
+import type { LimitName } from '../limits.ts'
 
 const debug = debugScope('engine:socket')
 
@@ -20,6 +23,9 @@ const debug = debugScope('engine:socket')
 const EMPTY: OutgoingMessage[] = []
 
 const CLOSE_TIMEOUT_MS = LIMITS.closeTimeout.default
+
+/** perf: what few sessions are closed with takes no field of all. */
+const closeFrames = new WeakMap<Session, CloseFrame>()
 
 export interface SessionContext {
   readonly wheel: TimerWheel
@@ -30,6 +36,7 @@ export interface SessionContext {
   readonly now: () => number
   /** compat: what applications find as `socket.conn.server`. */
   readonly engine: object
+  readonly counters: Counters
   /** A listener of the application has failed. */
   readonly reportUserError: (error: unknown, event: string) => void
   /** The server empties itself: whatever is closed, is closed for that. */
@@ -92,6 +99,15 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     return this.#outbox.length === 0 && this.readyState === 'open' && this.#edge !== undefined && this.#edge.writable
   }
 
+  /** What waits, as it counts against `maxOutboxBytes`. */
+  get outboxBytes(): number {
+    return this.#outboxBytes
+  }
+
+  get pressure(): number {
+    return this.#outboxBytes / this.#context.maxOutboxBytes
+  }
+
   /** The packets that wait, as users of the official engine read them. */
   get writeBuffer(): readonly OutgoingMessage[] {
     return this.#outbox
@@ -145,9 +161,11 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     else this.#outbox.push(message)
     this.#outboxBytes += message.byteLength
     if (this.#outboxBytes > this.#context.maxOutboxBytes && this.#outbox.length > 1 && this.#isStuck()) {
-      this.#end('transport error', new Error(
+      const slow = new Error(
         `slow consumer: ${this.#outboxBytes} bytes wait for a client that does not read, more than maxOutboxBytes (${this.#context.maxOutboxBytes})`,
-      ))
+      )
+      this.#context.counters.hit('maxOutboxBytes', this, slow.message)
+      this.#end('transport error', slow)
       return
     }
     this.#scheduleFlush()
@@ -182,12 +200,16 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   handleFlushed(edge: Edge, count: number): void {
     if (edge !== this.#edge || this.readyState === 'closed') return
     this.#inFlight = 0
+    const before = this.#outboxBytes
     if (count === this.#outbox.length) {
       this.#outbox = EMPTY
       this.#outboxBytes = 0
     } else {
       for (const message of this.#outbox.splice(0, count)) this.#outboxBytes -= message.byteLength
     }
+    const { counters } = this.#context
+    counters.packetsOut += count
+    counters.bytesOut += before - this.#outboxBytes - count * MESSAGE_COST
     this.#tell('drain')
     if (this.#outbox.length > 0 || this.readyState === 'closing') this.#scheduleFlush()
   }
@@ -205,6 +227,9 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     debug?.('%s: packet %s', this.id, packet.type)
     if (edge === this.#probe) return this.#handleProbe(edge, packet)
     if (edge !== this.#edge || this.readyState !== 'open') return
+    const { counters } = this.#context
+    counters.packetsIn++
+    if (packet.data !== undefined) counters.bytesIn += packet.data.length
     this.#lastPacketAt = this.#context.now()
     this.#tell('packet', packet)
     switch (packet.type) {
@@ -311,8 +336,9 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
 
   // ---- close
 
-  close(discard?: boolean): void {
+  close(discard?: boolean, frame?: CloseFrame): void {
     if (this.readyState !== 'open' && this.readyState !== 'opening') return
+    if (frame !== undefined) closeFrames.set(this, frame)
     this.readyState = 'closing'
     this.#setTimer('close', CLOSE_TIMEOUT_MS)
     this.#probe?.close({ discard: true })
@@ -333,7 +359,8 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   #closeEdge(options?: { discard?: boolean }): void {
     const edge = this.#edge
     if (edge === undefined) return this.#end(this.#closeReason)
-    edge.close(this.#context.isDraining ? { ...options, isShutdown: true } : options)
+    const frame = closeFrames.get(this)
+    edge.close(this.#context.isDraining ? { ...options, isShutdown: true } : frame === undefined ? options : { ...options, ...frame })
     // An edge that can be closed at once is; a poll that is not there will fetch the close packet later.
     if (edge.name !== 'polling' || options?.discard === true) this.#end(this.#closeReason)
   }
@@ -350,6 +377,11 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     } else if (edge === this.#edge) this.#end('parse error', error)
   }
 
+  /** A limit that ends nothing was hit; those that do are counted when they do. */
+  handleLimit(limit: LimitName): void {
+    this.#context.counters.hit(limit, this)
+  }
+
   /** Ends the session for a reason found above the engine. */
   abort(reason: CloseReason, description?: unknown): void {
     this.#end(reason, description)
@@ -360,6 +392,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     this.readyState = 'closed'
     this.#context.wheel.cancel(this)
     this.#context.removeSession(this)
+    this.#context.counters.closed(this, reason, description)
     const edge = this.#edge
     const probe = this.#probe
     this.#probe = undefined
@@ -378,9 +411,8 @@ function isSlowConsumer(description: unknown): boolean {
   return description instanceof Error && description.message.startsWith('slow consumer')
 }
 
-function closeFrameOf(description: unknown): { code?: number } {
-  const code = (description as { closeCode?: unknown } | undefined)?.closeCode
-  return typeof code === 'number' ? { code } : {}
+function closeFrameOf(description: unknown): Partial<CloseFrame> {
+  return description instanceof ProtocolError && description.closeCode !== undefined ? { code: description.closeCode, reason: description.message } : {}
 }
 
 /** What handlers get: text, or bytes of their own as a Buffer. */

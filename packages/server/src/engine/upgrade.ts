@@ -25,6 +25,7 @@ export function probe(session: Session, edge: Edge, timeoutMs: number): NodeJS.T
   session.probe(edge)
   return setTimeout(() => {
     if (session.transport === edge) return
+    session.handleLimit('upgradeTimeout')
     edge.close({ discard: true })
     session.handleClosed(edge, 'transport close')
   }, timeoutMs)

@@ -10,6 +10,7 @@ import { Engine, prepare } from '../engine/engine.ts'
 import type { AttachOptions, EngineOptions } from '../engine/engine-options.ts'
 import type { EngineRequest } from '../engine/request-facts.ts'
 import type { IdSource } from '../ids.ts'
+import type { Counters } from '../observe/counters.ts'
 import { LIMITS } from '../limits.ts'
 import { ForeignWebSocketServer } from '../transports/foreign-websocket.ts'
 import { frameOptions } from '../transports/websocket.ts'
@@ -29,8 +30,8 @@ export class HttpEngine extends Engine implements DirectEngine {
   readonly #frames: FrameDecoderOptions
   readonly #foreign: ForeignWebSocketServer | undefined
 
-  constructor(options: EngineOptions, handler: EngineHandler, clock?: Clock, ids?: IdSource) {
-    super(options, handler, clock, ids)
+  constructor(options: EngineOptions, handler: EngineHandler, clock?: Clock, ids?: IdSource, counters?: Counters) {
+    super(options, handler, clock, ids, counters)
     this.#frames = frameOptions(this.opts.maxHttpBufferSize)
     // Our own framing unless the application asks for another's; compression is work for `ws` (docs/decisions/0004).
     if (options.perMessageDeflate || options.wsEngine) this.#foreign = new ForeignWebSocketServer(this.opts)

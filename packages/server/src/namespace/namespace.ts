@@ -27,6 +27,7 @@ import type { RecoveryFailure, RestoredSession } from '../recovery/session-aware
 import type { Server } from '../server.ts'
 import { Socket } from '../socket/socket.ts'
 import { debugScope } from '../debug.ts'
+import { CHANNELS } from '../observe/channels.ts'
 
 const debug = debugScope('socket.io:namespace')
 
@@ -90,6 +91,8 @@ export class Namespace<
   protected middlewares: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>[] = []
   /** Called when the last socket has left. */
   onEmpty: (() => void) | undefined
+  /** Called when a socket has come in. @internal */
+  onFilled: (() => void) | undefined
 
   constructor(server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>, name: string) {
     super()
@@ -152,7 +155,10 @@ export class Namespace<
     const socket = new Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>(this, client, auth, session, failure)
     const enter = (error?: ExtendedError): void => {
       // The client may have gone while a middleware was thinking.
-      if (!client.isOpen) return socket.turnAway()
+      if (!client.isOpen) {
+        socket.turnAway()
+        return this.checkEmpty()
+      }
       if (error !== undefined) {
         socket.turnAway()
         client.refuse(this, error)
@@ -163,6 +169,7 @@ export class Namespace<
         return this.#admit(client, auth, undefined, 'session unknown')
       }
       this.sockets.set(socket.id, socket)
+      this.onFilled?.()
       try {
         socket.open(session)
       } catch (cause) {
@@ -176,6 +183,7 @@ export class Namespace<
       }
       this.#emitReserved('connect', socket)
       this.#emitReserved('connection', socket)
+      if (CHANNELS.socketConnect.hasSubscribers) CHANNELS.socketConnect.publish({ socket })
     }
     if (session !== undefined && this.server.opts.connectionStateRecovery?.skipMiddlewares !== false) enter()
     else this.#run(socket, enter)

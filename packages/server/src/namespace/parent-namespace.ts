@@ -54,14 +54,30 @@ export class ParentNamespace<
     child.inherit(this)
     this.children.add(child)
     this.server.adopt(child as Namespace<any, any, any, any>)
-    if (this.server.cleansUpChildren) {
-      child.onEmpty = () => {
-        if (child.sockets.size > 0 || !this.children.delete(child)) return
-        this.server.watchAdapter(child.adapter.close())
-        this.server._nsps.delete(name)
-      }
-    }
+    if (this.server.cleansUpChildren) child.onEmpty = () => this.#removeChild(child)
     return child
+  }
+
+  /** For a client: nobody else holds it, so that it does not stay for ever when nobody is in it. @internal */
+  createChildForClient(name: string): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    const { server } = this
+    const child = this.createChild(name)
+    child.onFilled = () => {
+      server.emptyNamespaces.delete(child)
+      // It was removed while the client's middlewares were running.
+      if (server._nsps.has(name)) return
+      server._nsps.set(name, child)
+      this.children.add(child)
+    }
+    child.onEmpty ??= () => server.emptyNamespaces.add(child, () => this.#removeChild(child))
+    if (!server.cleansUpChildren) child.onEmpty()
+    return child
+  }
+
+  #removeChild(child: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
+    if (child.sockets.size > 0 || child.adapter.pendingSessions > 0 || !this.children.delete(child)) return
+    this.server.watchAdapter(child.adapter.close())
+    this.server._nsps.delete(child.name)
   }
 
   override fetchSockets(): Promise<never> {

@@ -32,6 +32,8 @@ import { ackErrorOf } from './handler-errors.ts'
 import { createHandshake } from './handshake.ts'
 import type { Handshake } from './handshake.ts'
 import { debugScope } from '../debug.ts'
+import { LIMITS } from '../limits.ts'
+import { CHANNELS } from '../observe/channels.ts'
 
 const debug = debugScope('socket.io:socket')
 
@@ -149,6 +151,14 @@ export class Socket<
   }
   set data(data: SocketData) {
     this.#data = data
+  }
+  /** What waits to be sent to its client, as a part of `maxOutboxBytes`: 0 is nothing; above 1 a client that does not read is disconnected. */
+  get pressure(): number {
+    return this.conn.pressure ?? 0
+  }
+  /** Resolves when nothing waits to be sent to its client any more, or it has gone. */
+  drained(): Promise<void> {
+    return whenDrained(this.conn)
   }
   /** compat: waiting acknowledgements by id. */
   get acks(): Map<number, AckCallback> {
@@ -318,8 +328,7 @@ export class Socket<
     this.server.watchAdapter(this.adapter.addAll(this.id, new Set([this.id, ...(session?.rooms ?? [])])))
     this.client.add(this as Socket<any, any, any, any>)
     // Clients keep what comes before the CONNECT and hand it over with it (spec: SIO-60).
-    if (session?.missed !== undefined) for (const encoded of session.missed()) this.client.write(encoded)
-    else for (const data of session?.missedPackets ?? []) this.#write({ type: PacketType.EVENT, nsp: this.nsp.name, data })
+    for (const data of session?.missedPackets ?? []) this.#write({ type: PacketType.EVENT, nsp: this.nsp.name, data })
     this.#write({ type: PacketType.CONNECT, nsp: this.nsp.name, ...(this.client.revision === 5 ? { data: this.#connectData() } : {}) })
   }
 
@@ -398,7 +407,8 @@ export class Socket<
       this.#write({ type: PacketType.ACK, nsp: this.nsp.name, id, data: args })
       ack.isSent = true
     }
-    ack.isSent = false
+    ack.isSent = id > LIMITS.maxAckId.default
+    if (ack.isSent) this.server.counters.hit('maxAckId', this.conn)
     return ack
   }
 
@@ -518,10 +528,25 @@ export class Socket<
     this.connected = false
     this.#stage = 'left'
     this.#emitReserved('disconnect', reason, description)
+    if (CHANNELS.socketDisconnect.hasSubscribers) CHANNELS.socketDisconnect.publish({ socket: this, reason, description })
   }
 
   #handleAdapterError(error: unknown): void {
     this.server.handleHandlerError(error, { socket: this as Socket<any, any, any, any>, event: 'adapter' })
+  }
+}
+
+async function whenDrained(conn: EngineSession): Promise<void> {
+  while (conn.readyState === 'open' && (conn.pressure ?? 0) > 0) {
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        conn.off('drain', done)
+        conn.off('close', done)
+        resolve()
+      }
+      conn.on('drain', done)
+      conn.on('close', done)
+    })
   }
 }
 

@@ -41,6 +41,8 @@ export class ForeignWebSocketServer {
       // The official threshold: smaller messages are not worth it.
       perMessageDeflate: perMessageDeflate === true ? { threshold: 1024 } : (perMessageDeflate ?? false),
       maxPayload: maxHttpBufferSize,
+      // One message a turn, so that a client that sends without a pause does not keep the others waiting.
+      allowSynchronousEvents: false,
     })
     this.#server.on?.('headers', (headers, req) => {
       for (const [name, value] of Object.entries(this.#responses.get(req)?.getHeaders() ?? {})) {

@@ -4,6 +4,7 @@
 import { engineV3, engineV4 } from '@tidewire/protocol'
 import type { EngineRevision, PayloadReader } from '@tidewire/protocol'
 import type { Edge } from '../engine/door.ts'
+import { beginSlice, endSlice, mustQueue, spend, takeTurn } from '../engine/fair-turns.ts'
 import { CLOSE, NOOP } from '../engine/outgoing-message.ts'
 import type { OutgoingMessage } from '../engine/outgoing-message.ts'
 import type { ExchangeHandler, PollAnswer, PollExchange } from '../engine/poll-exchange.ts'
@@ -14,8 +15,6 @@ import { debugScope } from '../debug.ts'
 const debug = debugScope('engine:polling')
 const debugTransport = debugScope('engine:transport')
 
-/** Packets of one POST that are handled in one turn of the event loop. */
-const SLICE_PACKETS = 256
 /** What one answer carries to another node, if its first packet is no larger; the rest waits for the next poll. */
 const MAX_REMOTE_ANSWER_BYTES = 1 << 20
 const TEXT_TYPE = 'text/plain; charset=UTF-8'
@@ -246,8 +245,10 @@ export class PollingTransport implements Edge, ExchangeHandler {
     this.#posting = exchange
     exchange.readBody(this.#options.maxBodyBytes, (body) => {
       if (this.#posting !== exchange) return
-      if (body === undefined) this.#posting = undefined
-      else this.#acceptBody(exchange, body)
+      if (body === undefined) {
+        this.#posting = undefined
+        this.#session.handleLimit('maxHttpBufferSize')
+      }      else this.#acceptBody(exchange, body)
     })
   }
 
@@ -276,18 +277,23 @@ export class PollingTransport implements Edge, ExchangeHandler {
     }
     const handleSlice = (): void => {
       try {
-        for (let i = 0; i < SLICE_PACKETS; i++) {
+        for (;;) {
           const packet = this.#isDead ? undefined : reader.next()
           if (packet === undefined) return done()
           this.#session.handlePacket(this, packet)
+          if (spend(packet.data?.length ?? 0)) break
         }
       } catch (error) {
         this.#session.handleMalformed(this, error)
         return done()
       }
-      setImmediate(handleSlice)
+      this.#session.handleLimit('packetsPerTurn')
+      takeTurn({ continueTurn: handleSlice })
     }
+    if (mustQueue(body.length)) return takeTurn({ continueTurn: handleSlice })
+    beginSlice(this)
     handleSlice()
+    endSlice(0)
   }
 
   #readerOf(body: Buffer, isBinary: boolean): PayloadReader {

@@ -6,6 +6,8 @@ import { isUtf8 } from 'node:buffer'
 import type { Socket } from 'node:net'
 import type { WebSocketEdge } from '../engine/cluster-port.ts'
 import type { Owner } from '../engine/door.ts'
+import { beginSlice, endSlice, mustQueue, spend, takeTurn } from '../engine/fair-turns.ts'
+import type { Taker } from '../engine/fair-turns.ts'
 import { PONG_PROBE } from '../engine/outgoing-message.ts'
 import type { OutgoingMessage } from '../engine/outgoing-message.ts'
 import { debugScope } from '../debug.ts'
@@ -18,6 +20,8 @@ const debugTransport = debugScope('engine:transport')
 const CLOSE_TIMEOUT_MS = LIMITS.webSocketCloseTimeout.default
 /** Binary up to this size is copied, so that it does not pin the chunk it was read in. */
 const COPY_BELOW_BYTES = 16_384
+/** A pong is a write of its own, which costs what handling some packets does. */
+const PONG_COST = 8_192
 
 // perf: the transport hangs on its socket under a symbol, so that four listeners serve all connections instead of four closures each.
 const TRANSPORT = Symbol('tidewire transport')
@@ -31,7 +35,7 @@ interface LastFlush {
 /** The buffer built last. Receivers of the same broadcasts have equal queues in a turn, and so share one concatenation. */
 let lastFlush: LastFlush | undefined
 
-export class WebSocketTransport implements WebSocketEdge, FrameHandler {
+export class WebSocketTransport implements WebSocketEdge, FrameHandler, Taker {
   writable = true
   readonly supportsBinary: boolean
   readonly #socket: OwnedSocket
@@ -47,6 +51,8 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler {
    */
   readonly #ignoresCloseFrames: boolean
   #isCloseFrameSent = false
+  /** Its owner, on another node, has no room for more. */
+  #isHeld = false
   #flushing = 0
 
   constructor(socket: Socket, session: Owner, options: { head: string; supportsBinary: boolean; frames: FrameDecoderOptions; userAgent: string | undefined }) {
@@ -138,20 +144,43 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler {
   // ---- in
 
   pause(): void {
+    this.#isHeld = true
     this.#socket.pause()
   }
 
   resume(): void {
-    if (!this.#isClosing) this.#socket.resume()
+    this.#isHeld = false
+    if (!this.#isClosing && !this.#decoder.isPaused) this.#socket.resume()
   }
 
   receive(chunk: Buffer): void {
+    if (mustQueue(chunk.length)) this.#wait()
+    else beginSlice(this)
     try {
       this.#decoder.push(chunk)
     } catch (error) {
       // Codecs throw nothing but ProtocolError; anything else would be a defect of ours and ends this session only.
       this.#fail(error as ProtocolError)
     }
+    endSlice(chunk.length)
+  }
+
+  /** The rest of what was read has its turn later, in order; nothing more is read until then. */
+  #wait(): void {
+    if (this.#isClosing || this.#decoder.isPaused) return
+    this.#decoder.pause()
+    this.#socket.pause()
+    takeTurn(this)
+  }
+
+  continueTurn(): void {
+    if (this.#isClosing) return
+    try {
+      this.#decoder.resume()
+    } catch (error) {
+      this.#fail(error as ProtocolError)
+    }
+    if (!this.#isClosing && !this.#decoder.isPaused && !this.#isHeld) this.#socket.resume()
   }
 
   handleText(text: string): void {
@@ -175,14 +204,26 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler {
       this.#writeFrame(PONG_PROBE.frame(this.#session.protocol))
     }
     this.#session.handlePacket(this, packet)
+    this.#spend(encoded.length)
+  }
+
+  #spend(size: number): void {
+    if (!spend(size) || this.#isClosing) return
+    this.#session.handleLimit?.('packetsPerTurn')
+    this.#wait()
   }
 
   handlePing(data: Uint8Array): void {
     // A peer that sends pings and reads no pongs must not fill our memory.
-    if (!this.#isClosing && this.#socket.writableLength < LIMITS.pongBytes.default) this.#writeFrame(encodeFrame(OPCODE.PONG, data))
+    if (this.#isClosing) return
+    if (this.#socket.writableLength < LIMITS.pongBytes.default) this.#writeFrame(encodeFrame(OPCODE.PONG, data))
+    else this.#session.handleLimit?.('pongBytes')
+    this.#spend(PONG_COST)
   }
 
-  handlePong(): void {}
+  handlePong(): void {
+    this.#spend(0)
+  }
 
   handleClose(code: number, reason: string): void {
     if (!this.#isCloseFrameSent) {
@@ -197,7 +238,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler {
   // ---- close
 
   #fail(error: ProtocolError): void {
-    this.#sendClose(error.closeCode ?? 1002)
+    this.#sendClose(error.closeCode ?? 1002, error.message)
     this.#report('transport error', error)
   }
 
@@ -227,6 +268,8 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler {
     this.#decoder.stop()
     this.#writeFrame(encodeCloseFrame(code, reason))
     this.#socket.end()
+    // The answer is not read otherwise.
+    if (this.#socket.isPaused()) this.#socket.resume()
     // What still comes is thrown away; a peer that does not close is cut off.
     this.#socket.setTimeout(CLOSE_TIMEOUT_MS, destroyOnTimeout)
   }

@@ -3,6 +3,7 @@
 import { ProtocolError, StreamFrameDecoder, encodeStreamFrame } from '@tidewire/protocol'
 import type { EnginePacket } from '@tidewire/protocol'
 import type { Edge, Owner } from '../engine/door.ts'
+import { beginSlice, endSlice, spend, takeTurn } from '../engine/fair-turns.ts'
 import { PONG_PROBE } from '../engine/outgoing-message.ts'
 import type { OutgoingMessage } from '../engine/outgoing-message.ts'
 import { LIMITS } from '../limits.ts'
@@ -113,7 +114,12 @@ export class WebTransportTransport implements Edge {
         const { done, value } = await this.#reader.read()
         if (this.#isClosed) return
         if (done) return this.#report('transport close')
+        beginSlice(this)
         this.#decoder.push(value!)
+        // A client that sends without a pause waits for its neighbours.
+        const isSpent = spend(0)
+        endSlice(0)
+        if (isSpent) await new Promise<void>((resolve) => takeTurn({ continueTurn: resolve }))
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) this.#break(error)
@@ -135,6 +141,7 @@ export class WebTransportTransport implements Edge {
       this.#writer.write(bytesOf([PONG_PROBE])).catch((error: unknown) => this.#break(error))
     }
     const { data } = packet
+    spend(data?.length ?? 0)
     owner.handlePacket(
       this,
       data instanceof Uint8Array && data.length <= COPY_BELOW_BYTES

@@ -211,7 +211,7 @@ describe('events', () => {
     wire.ws.send(nested(1900))
     expect(await wire.next()).toBe(`430[${'['.repeat(1900)}${']'.repeat(1900)}]`)
     wire.ws.send(nested(4200))
-    expect((await wire.end()).code).toBe(1005)
+    expect((await wire.end()).code).toBe(1008)
     const [client] = await pair()
 
     expect(await client.emitWithAck('echo', 'alive')).toBe('alive')
@@ -260,7 +260,7 @@ describe('connections', () => {
     server = await start({ connectTimeout: 50 })
     const wire = new WireSocket(server.port, websocket(4))
 
-    expect((await wire.end()).code).toBe(1005)
+    expect((await wire.end()).code).toBe(1008)
   })
 
   it('[SIO-26] that speak to a namespace they have not joined are closed', async () => {

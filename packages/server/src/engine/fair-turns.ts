@@ -1,0 +1,73 @@
+// Fair turns between those who send more than a loop turn should handle. A reader spends its slice with every packet; when that is used up it
+// stops reading and asks for a turn. Turns are given in order, for as long as a loop turn has time for them; small reads never wait.
+import { LIMITS } from '../limits.ts'
+
+export interface Taker {
+  /** Handles one slice more; takes another turn if that was not all. */
+  continueTurn(): void
+}
+
+const SLICE = LIMITS.packetsPerTurn.default
+const TURN_MS = LIMITS.turnTime.default
+/** A read of this size is no flood by itself, and need not wait for those who are. */
+const SMALL_READ_BYTES = 4_096
+/** libuv reads a busy socket again, up to 32 times in a turn, while it fills this. */
+const FULL_READ_BYTES = 65_536
+
+let current: object | undefined
+let left = 0
+let waiting: Taker[] = []
+let isScheduled = false
+
+/** Begins the slice of a reader, or goes on with it when the same one is read again in this turn. */
+export function beginSlice(reader: object): void {
+  if (current === reader) return
+  current = reader
+  left = SLICE
+}
+
+/** A packet was handled. True: the slice is used up. */
+export function spend(size: number): boolean {
+  // A large packet counts for more: parsing costs what its bytes do.
+  left -= 1 + (size >>> 10)
+  return left <= 0
+}
+
+/** The read is over; the next one of this reader begins anew unless the kernel has more for it in this turn. */
+export function endSlice(readBytes: number): void {
+  if (readBytes < FULL_READ_BYTES) current = undefined
+}
+
+/** True: somebody waits for a turn, and this read is large enough to queue behind. */
+export function mustQueue(readBytes: number): boolean {
+  return waiting.length > 0 && readBytes > SMALL_READ_BYTES
+}
+
+export function takeTurn(taker: Taker): void {
+  waiting.push(taker)
+  if (isScheduled) return
+  isScheduled = true
+  setImmediate(giveTurns)
+}
+
+function giveTurns(): void {
+  isScheduled = false
+  const takers = waiting
+  waiting = []
+  const end = performance.now() + TURN_MS
+  let given = 0
+  do {
+    current = takers[given]
+    left = SLICE
+    takers[given++]!.continueTurn()
+  } while (given < takers.length && performance.now() < end)
+  current = undefined
+  if (given < takers.length) {
+    // Those who had none come before those who have had one.
+    waiting = takers.slice(given).concat(waiting)
+    if (!isScheduled) {
+      isScheduled = true
+      setImmediate(giveTurns)
+    }
+  }
+}

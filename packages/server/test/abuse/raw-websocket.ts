@@ -1,0 +1,74 @@
+// A WebSocket client of bytes: what it sends is built beforehand, so that nothing but the server is slow.
+import { connect } from 'node:net'
+import type { Socket } from 'node:net'
+import { once } from 'node:events'
+import { websocket } from '../start.ts'
+
+/** A client's frame; its mask is zero, so that the payload stands as it is. */
+export function maskedFrame(payload: string | Buffer, opcode = 1, isFinal = true): Buffer {
+  const bytes = Buffer.from(payload)
+  const first = (isFinal ? 0x80 : 0) | opcode
+  if (bytes.length < 126) return Buffer.concat([Buffer.from([first, 0x80 | bytes.length, 0, 0, 0, 0]), bytes])
+  if (bytes.length < 65_536)
+    return Buffer.concat([
+      Buffer.from([first, 0x80 | 126, bytes.length >> 8, bytes.length & 255, 0, 0, 0, 0]),
+      bytes,
+    ])
+  const head = Buffer.alloc(14)
+  head[0] = first
+  head[1] = 0x80 | 127
+  head.writeUInt32BE(bytes.length, 6)
+  return Buffer.concat([head, bytes])
+}
+
+export class RawWebSocket {
+  readonly socket: Socket
+  received: Buffer = Buffer.alloc(0)
+  isClosed = false
+
+  constructor(port: number, path: string = websocket(4)) {
+    this.socket = connect(port, '127.0.0.1')
+    this.socket.on('error', () => {})
+    this.socket.on('close', () => {
+      this.isClosed = true
+    })
+    this.socket.on('data', (chunk: Buffer) => {
+      this.received = Buffer.concat([this.received, chunk])
+    })
+    this.socket.write(
+      `GET ${path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+    )
+  }
+
+  /** Waits until the server has sent this text. */
+  async until(text: string): Promise<void> {
+    while (!this.received.includes(text)) {
+      if (this.isClosed)
+        throw new Error(`closed before ${text} came; got ${this.received.toString('latin1')}`)
+      await once(this.socket, 'data')
+    }
+  }
+
+  /** Waits until it is in the main namespace. */
+  async join(): Promise<this> {
+    await this.until('"sid"')
+    this.send('40')
+    await this.until('40{"sid"')
+    return this
+  }
+
+  send(payload: string | Buffer, opcode?: number): void {
+    this.socket.write(maskedFrame(payload, opcode))
+  }
+
+  /** The close frame, when the connection has ended. */
+  async end(): Promise<{ code: number; reason: string }> {
+    if (!this.isClosed) await once(this.socket, 'close')
+    const at = this.received.lastIndexOf(0x88)
+    const length = this.received[at + 1]!
+    return {
+      code: length < 2 ? 1005 : this.received.readUInt16BE(at + 2),
+      reason: this.received.subarray(at + 4, at + 2 + length).toString(),
+    }
+  }
+}
