@@ -4,7 +4,6 @@ import { ENGINE_ERRORS } from '@tidewire/protocol'
 import type { EngineRevision } from '@tidewire/protocol'
 import { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import { parse } from 'node:querystring'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { serializeCookie } from '../http/cookie.ts'
@@ -27,7 +26,7 @@ import type { PollExchange } from './poll-exchange.ts'
 import { emitGuarded } from '../events/guarded.ts'
 import { resolveEngineOptions } from './engine-options.ts'
 import type { EngineOptions, ResolvedEngineOptions } from './engine-options.ts'
-import { RequestFacts } from './request-facts.ts'
+import { RequestFacts, queryOf } from './request-facts.ts'
 import type { EngineRequest } from './request-facts.ts'
 import { Session } from './session.ts'
 import { probe, upgradeProblem } from './upgrade.ts'
@@ -585,9 +584,7 @@ export class Engine extends EventEmitter {
 
 /** Reads the query of a request. */
 export function prepare(req: EngineRequest): void {
-  const url = req.url ?? ''
-  const mark = url.indexOf('?')
-  req._query = parse(mark < 0 ? '' : url.slice(mark + 1))
+  req._query = queryOf(req.url ?? '')
 }
 
 function sessionRequest(req: EngineRequest, sid: string): SessionRequest {

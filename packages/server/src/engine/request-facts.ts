@@ -1,4 +1,4 @@
-// What is kept of a handshake request: one string of headers instead of an object graph. The request object is rebuilt when asked for, and
+// What is kept of a handshake request: one text instead of an object graph. The request object is rebuilt when asked for, and
 // kept from the start only when user code has seen the original (a session middleware puts its session on it).
 import { IncomingMessage } from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
@@ -7,33 +7,56 @@ import type { TLSSocket } from 'node:tls'
 import { parse } from 'node:querystring'
 import type { ParsedUrlQuery } from 'node:querystring'
 
-export type EngineRequest = IncomingMessage & { _query?: ParsedUrlQuery }
+export type EngineRequest = IncomingMessage & {
+  _query?: ParsedUrlQuery
+  /** Of a request that has gone past node:http: its head as it was sent. */
+  headText?: string
+}
+
+/** What has been made of it, on demand. */
+interface Rebuilt {
+  request?: EngineRequest
+  headers?: IncomingHttpHeaders
+  query?: ParsedUrlQuery
+}
 
 export class RequestFacts {
-  readonly url: string
-  readonly #headers: string
-  readonly remoteAddress: string
+  // perf: an idle session keeps one text of its request, and nothing that can be read from it again.
+  readonly #head: string
   readonly #netSocket: Socket
-  #original: EngineRequest | undefined
-  #headersByName: IncomingHttpHeaders | undefined
-  #query: ParsedUrlQuery | undefined
+  #rebuilt: Rebuilt | undefined
 
   constructor(req: EngineRequest, mustKeep: boolean) {
-    this.url = req.url ?? ''
-    this.#headers = req.rawHeaders.join('\n')
-    this.remoteAddress = req.socket.remoteAddress ?? ''
     this.#netSocket = req.socket
-    if (mustKeep) this.#original = req
+    if (mustKeep) this.#rebuilt = { request: req }
+    this.#head = mustKeep ? '' : headText(req)
+    // The connection keeps it from now on: it can no longer be asked for once the client has gone.
+    void req.socket.remoteAddress
+  }
+
+  get url(): string {
+    const original = this.#rebuilt?.request
+    if (original !== undefined) return original.url ?? ''
+    const from = this.#head.indexOf(' ') + 1
+    return this.#head.slice(from, this.#head.indexOf(' ', from))
+  }
+
+  get remoteAddress(): string {
+    return this.#netSocket.remoteAddress ?? ''
+  }
+
+  get #made(): Rebuilt {
+    return (this.#rebuilt ??= {})
   }
 
   /** Lower-cased, as node:http gives them; the same object as `request.headers`. */
   get headers(): IncomingHttpHeaders {
-    return (this.#headersByName ??= this.#original?.headers ?? parseHeaders(this.#headers === '' ? [] : this.#headers.split('\n')))
+    return (this.#made.headers ??= this.#made.request?.headers ?? parseHeaders(this.#rawHeaders))
   }
 
   /** The same object as `request._query`. */
   get query(): ParsedUrlQuery {
-    return (this.#query ??= this.#original?._query ?? parse(this.url.slice(this.url.indexOf('?') + 1)))
+    return (this.#made.query ??= this.#made.request?._query ?? queryOf(this.url))
   }
 
   get isSecure(): boolean {
@@ -42,7 +65,16 @@ export class RequestFacts {
 
   get request(): EngineRequest {
     // Always the same object: what user code puts on it is still there the next time.
-    return (this.#original ??= this.#rebuild())
+    return (this.#made.request ??= this.#rebuild())
+  }
+
+  get #rawHeaders(): string[] {
+    const raw: string[] = []
+    for (const line of this.#head.split('\r\n').slice(1)) {
+      const colon = line.indexOf(':')
+      raw.push(line.slice(0, colon), line.slice(line.charCodeAt(colon + 1) === 0x20 ? colon + 2 : colon + 1))
+    }
+    return raw
   }
 
   #rebuild(): EngineRequest {
@@ -53,11 +85,25 @@ export class RequestFacts {
     req.httpVersionMajor = 1
     req.httpVersionMinor = 1
     req.complete = true
-    req.rawHeaders = this.#headers === '' ? [] : this.#headers.split('\n')
+    req.rawHeaders = this.#rawHeaders
     req.headers = this.headers
     req._query = this.query
     return req
   }
+}
+
+/** The head of a request as it was sent, without the empty line; one that node:http has read with the same words. */
+export function headText({ headText: known, method = 'GET', url = '', rawHeaders }: EngineRequest): string {
+  if (known !== undefined) return known
+  const lines = [`${method} ${url} HTTP/1.1`]
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) lines.push(`${rawHeaders[i]}: ${rawHeaders[i + 1]}`)
+  return lines.join('\r\n')
+}
+
+/** The parameters of a URL. */
+export function queryOf(url: string): ParsedUrlQuery {
+  const mark = url.indexOf('?')
+  return parse(mark < 0 ? '' : url.slice(mark + 1))
 }
 
 function parseHeaders(raw: readonly string[]): IncomingHttpHeaders {

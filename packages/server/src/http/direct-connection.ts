@@ -2,6 +2,8 @@
 // heads plain and their bodies whole. Anything else goes to node:http with every byte that has not been answered, once and for good.
 import type { Socket } from 'node:net'
 import type { DirectExchange } from './direct-exchange.ts'
+import { disown, isOwned, own } from './owned-socket.ts'
+import type { SocketOwner } from './owned-socket.ts'
 import { readRequestHead } from './request-head.ts'
 import type { RequestHead } from './request-head.ts'
 import { LIMITS } from '../limits.ts'
@@ -23,20 +25,18 @@ export interface DirectHost {
   forget(connection: DirectConnection): void
 }
 
-const CONNECTION = Symbol('tidewire connection')
-type OwnedSocket = Socket & { [CONNECTION]?: DirectConnection | undefined }
 const EMPTY = Buffer.alloc(0)
 /** What a client may have sent beyond the request that is being served before it is made to wait. */
 const MAX_AHEAD_BYTES = LIMITS.directAheadBytes.default
 
-export class DirectConnection {
-  /** `new`: no request yet. `reading`: a body is not all there. */
-  state: 'new' | 'idle' | 'reading' | 'busy' = 'new'
+export class DirectConnection implements SocketOwner {
+  /** `new`: no request yet. `reading`: a body is not all there. `leaving`: the next owner has not taken it yet. */
+  state: 'new' | 'idle' | 'reading' | 'busy' | 'leaving' = 'new'
   /** When that began, by the host's clock. */
   since: number
   /** The request that is being served. */
   exchange: DirectExchange | undefined
-  readonly #socket: OwnedSocket
+  readonly #socket: Socket
   readonly #host: DirectHost
   /** What has been read and not served. */
   #bytes: Buffer = EMPTY
@@ -47,12 +47,7 @@ export class DirectConnection {
     this.#socket = socket
     this.#host = host
     this.since = host.now
-    this.#socket[CONNECTION] = this
-    socket.on('error', handleError)
-    socket.on('close', handleClose)
-    socket.on('end', handleEnd)
-    socket.on('data', handleData)
-    socket.on('drain', handleDrain)
+    own(socket, this)
   }
 
   get socket(): Socket {
@@ -61,7 +56,13 @@ export class DirectConnection {
 
   // ---- in
 
-  receive(chunk: Buffer): void {
+  socketData(chunk: Buffer): void {
+    if (this.state === 'leaving') {
+      // For the next owner, who resumes it.
+      this.#socket.pause()
+      this.#socket.unshift(chunk)
+      return
+    }
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk])
     if (this.state !== 'busy') this.#readRequest()
     else if (this.#bytes.length > MAX_AHEAD_BYTES) this.#socket.pause()
@@ -72,7 +73,9 @@ export class DirectConnection {
     const head = (this.#head ??= readRequestHead(bytes))
     if (head === undefined || !this.#host.mayServe(head)) return this.#handOver()
     if (head.isUpgrade) {
-      this.#release()
+      this.state = 'leaving'
+      this.#bytes = EMPTY
+      this.#host.forget(this)
       return this.#host.upgrade(this.#socket, head, bytes.subarray(head.byteLength))
     }
     const end = head.byteLength + head.bodyBytes
@@ -110,13 +113,7 @@ export class DirectConnection {
   }
 
   #release(): void {
-    const socket = this.#socket
-    socket.removeListener('error', handleError)
-    socket.removeListener('close', handleClose)
-    socket.removeListener('end', handleEnd)
-    socket.removeListener('data', handleData)
-    socket.removeListener('drain', handleDrain)
-    socket[CONNECTION] = undefined
+    disown(this.#socket)
     this.#host.forget(this)
   }
 
@@ -136,11 +133,10 @@ export class DirectConnection {
       socket.write(body)
       socket.uncork()
     }
-    if (socket.writableLength === 0) this.drained()
+    if (socket.writableLength === 0) this.socketDrained()
   }
 
-  /** Everything is in the hands of the kernel. */
-  drained(): void {
+  socketDrained(): void {
     const { exchange } = this
     if (exchange === undefined) return
     this.exchange = undefined
@@ -155,7 +151,7 @@ export class DirectConnection {
   }
 
   readOn(): void {
-    if (this.state !== 'busy' && this.#bytes.length > 0 && this.#socket[CONNECTION] === this) this.#readRequest()
+    if (this.state !== 'busy' && this.#bytes.length > 0 && isOwned(this.#socket, this)) this.#readRequest()
   }
 
   // ---- close
@@ -164,7 +160,15 @@ export class DirectConnection {
     this.#socket.destroy()
   }
 
-  handleClosed(): void {
+  socketEnded(): void {
+    this.#socket.end()
+  }
+
+  socketFailed(): void {
+    this.#socket.destroy()
+  }
+
+  socketClosed(): void {
     this.#release()
     this.#bytes = EMPTY
     const { exchange } = this
@@ -176,22 +180,6 @@ export class DirectConnection {
 function readOn(connection: DirectConnection): void {
   connection.readOn()
 }
-function handleData(this: OwnedSocket, chunk: Buffer): void {
-  this[CONNECTION]!.receive(chunk)
-}
-function handleDrain(this: OwnedSocket): void {
-  this[CONNECTION]!.drained()
-}
-function handleEnd(this: OwnedSocket): void {
-  this.end()
-}
-function handleError(this: OwnedSocket): void {
-  this.destroy()
-}
-function handleClose(this: OwnedSocket): void {
-  this[CONNECTION]?.handleClosed()
-}
-
 let dateText = ''
 let dateSecond = -1
 

@@ -22,6 +22,7 @@ import type { DirectConnection } from './direct-connection.ts'
 import { DirectExchange } from './direct-exchange.ts'
 import { HttpExchange } from './http-exchange.ts'
 import { HttpUpgrade } from './http-upgrade.ts'
+import { disown } from './owned-socket.ts'
 import type { RequestHead } from './request-head.ts'
 
 export class HttpEngine extends Engine implements DirectEngine {
@@ -81,6 +82,8 @@ export class HttpEngine extends Engine implements DirectEngine {
 
   /** An upgrade that has gone past node:http. @internal */
   upgradeDirectly(socket: Socket, head: RequestHead, rest: Buffer): void {
+    // Another process may get it, without anybody here who listens.
+    if (this.handOver !== undefined) disown(socket)
     this.handleUpgrade(plainRequest(head, socket), socket, rest)
   }
 
@@ -96,6 +99,6 @@ export class HttpEngine extends Engine implements DirectEngine {
 }
 
 /** What the engine reads of a request when no code of the application sees it. */
-function plainRequest({ method, url, headers, rawHeaders }: RequestHead, socket: Socket): EngineRequest {
-  return { method, url, headers, rawHeaders, socket } as unknown as EngineRequest
+function plainRequest({ method, url, headers, text }: RequestHead, socket: Socket): EngineRequest {
+  return { method, url, headers, headText: text, socket } as unknown as EngineRequest
 }

@@ -11,6 +11,7 @@ import type { UpgradeExchange, UpgradeSettings } from '../engine/upgrade-exchang
 import { ForeignWebSocketTransport } from '../transports/foreign-websocket.ts'
 import type { ForeignWebSocketServer } from '../transports/foreign-websocket.ts'
 import { WebSocketTransport } from '../transports/websocket.ts'
+import { disown, isOwned } from './owned-socket.ts'
 import { rejectUpgrade, rejection } from './reject.ts'
 import type { EngineRejection } from './reject.ts'
 
@@ -32,7 +33,7 @@ export class HttpUpgrade implements UpgradeExchange {
 
   constructor(req: IncomingMessage, socket: Socket, head: Buffer, maker: WebSocketMaker) {
     // Before anything else: an error without a listener would end the process.
-    socket.on('error', destroySocket)
+    if (!isOwned(socket)) socket.on('error', destroySocket)
     this.#req = req
     this.#socket = socket
     this.#head = head
@@ -55,7 +56,17 @@ export class HttpUpgrade implements UpgradeExchange {
   }
 
   refuse(reason: EngineRejection): void {
+    this.#letGo()
     rejectUpgrade(this.#socket, reason, this.#res?.getHeaders() ?? {})
+  }
+
+  /** From who has read the request past node:http. */
+  #letGo(): void {
+    const socket = this.#socket
+    if (!isOwned(socket)) return
+    disown(socket)
+    socket.on('error', destroySocket)
+    if (socket.isPaused()) socket.resume()
   }
 
   accept(
@@ -65,7 +76,7 @@ export class HttpUpgrade implements UpgradeExchange {
   ): void {
     const socket = this.#socket
     const { frames, foreign } = this.#maker
-    socket.removeListener('error', destroySocket)
+    if (!isOwned(socket)) socket.removeListener('error', destroySocket)
     if (foreign !== undefined) {
       // It sends the 101 by itself, and reads what came with the request.
       foreign.accept(this.#req, socket, this.#head, this.#res, (ws) =>

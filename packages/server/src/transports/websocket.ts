@@ -10,6 +10,8 @@ import { beginSlice, endSlice, mustQueue, spend, takeTurn } from '../engine/fair
 import type { Taker } from '../engine/fair-turns.ts'
 import { PONG_PROBE } from '../engine/outgoing-message.ts'
 import type { OutgoingMessage } from '../engine/outgoing-message.ts'
+import { own } from '../http/owned-socket.ts'
+import type { SocketOwner } from '../http/owned-socket.ts'
 import { debugScope } from '../debug.ts'
 import { LIMITS } from '../limits.ts'
 
@@ -23,10 +25,6 @@ const COPY_BELOW_BYTES = 16_384
 /** A pong is a write of its own, which costs what handling some packets does. */
 const PONG_COST = 8_192
 
-// perf: the transport hangs on its socket under a symbol, so that four listeners serve all connections instead of four closures each.
-const TRANSPORT = Symbol('tidewire transport')
-type OwnedSocket = Socket & { [TRANSPORT]?: WebSocketTransport }
-
 interface LastFlush {
   revision: EngineRevision
   batch: readonly OutgoingMessage[]
@@ -35,10 +33,10 @@ interface LastFlush {
 /** The buffer built last. Receivers of the same broadcasts have equal queues in a turn, and so share one concatenation. */
 let lastFlush: LastFlush | undefined
 
-export class WebSocketTransport implements WebSocketEdge, FrameHandler, Taker {
+export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOwner, Taker {
   writable = true
   readonly supportsBinary: boolean
-  readonly #socket: OwnedSocket
+  readonly #socket: Socket
   readonly #session: Owner
   readonly #decoder: FrameDecoder
   /** The 101 answer, written together with the first batch. */
@@ -62,21 +60,15 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, Taker {
     this.#ignoresCloseFrames = options.userAgent?.startsWith('okhttp/') === true
     this.#head = Buffer.from(options.head, 'latin1')
     this.#decoder = new FrameDecoder(this, options.frames)
-    this.#socket[TRANSPORT] = this
-    // The error listener stands before the first byte is read.
-    socket.on('error', handleError)
-    socket.on('close', handleSocketClose)
-    // A peer that ends has closed: Node ends our side for us.
-    socket.allowHalfOpen = false
-    socket.on('data', handleData)
-    socket.on('drain', handleDrain)
+    own(socket, this)
+    if (socket.isPaused()) socket.resume()
     socket.setTimeout(0)
     socket.setNoDelay(true)
   }
 
   /** Feeds what the HTTP parser had read beyond the request. */
   start(rest: Buffer): void {
-    if (rest.length > 0) this.receive(rest)
+    if (rest.length > 0) this.socketData(rest)
   }
 
   /** Sends the 101 at once: an upgrading transport has no packet of its own to ride on. */
@@ -132,7 +124,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, Taker {
     this.#socket.write(frame)
   }
 
-  drained(): void {
+  socketDrained(): void {
     if (this.writable || this.#isClosing) return
     this.writable = true
     const flushed = this.#flushing
@@ -153,7 +145,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, Taker {
     if (!this.#isClosing && !this.#decoder.isPaused) this.#socket.resume()
   }
 
-  receive(chunk: Buffer): void {
+  socketData(chunk: Buffer): void {
     if (mustQueue(chunk.length)) this.#wait()
     else beginSlice(this)
     try {
@@ -276,14 +268,29 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, Taker {
 
   detach(): void {}
 
-  /** The socket is gone, or can no longer be trusted. */
-  lost(error?: Error): void {
+  /** A peer that ends has closed. */
+  socketEnded(): void {
+    // perf: with nothing left to write, the end of the connection says it without a shutdown before it.
+    if (this.#socket.writableLength === 0) this.#socket.destroy()
+    else this.#socket.end()
+  }
+
+  socketFailed(error: Error): void {
+    this.#lose()
+    this.#report('transport error', error)
+    this.#socket.destroy()
+  }
+
+  socketClosed(): void {
+    this.#lose()
+    this.#report('transport close')
+  }
+
+  #lose(): void {
     this.#isClosing = true
     this.writable = false
     // perf: a close frame on a dead socket costs two errors with their stacks.
     this.#isCloseFrameSent = true
-    if (error === undefined) this.#report('transport close')
-    else this.#report('transport error', error)
   }
 
   #report(reason: 'transport close' | 'transport error', description?: unknown): void {
@@ -295,19 +302,6 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, Taker {
   }
 }
 
-function handleData(this: OwnedSocket, chunk: Buffer): void {
-  this[TRANSPORT]!.receive(chunk)
-}
-function handleDrain(this: OwnedSocket): void {
-  this[TRANSPORT]!.drained()
-}
-function handleError(this: OwnedSocket, error: Error): void {
-  this[TRANSPORT]!.lost(error)
-  this.destroy()
-}
-function handleSocketClose(this: OwnedSocket): void {
-  this[TRANSPORT]!.lost()
-}
 function destroyOnTimeout(this: Socket): void {
   this.destroy()
 }

@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { TidewireError } from '@tidewire/protocol'
 import type { DrainOptions } from '../drain.ts'
+import { headText } from '../engine/request-facts.ts'
 import type { WorkerServer } from '../workers.ts'
 import { isHandable, isMessage, sendSocket, stopReading } from './messages.ts'
 import type { Message } from './messages.ts'
@@ -47,13 +48,11 @@ export async function serveWorker(server: WorkerServer, drain: DrainOptions | un
 
 /** The request as it came, and what has been read beyond it. */
 function requestText(
-  { method, url, rawHeaders }: IncomingMessage,
+  req: IncomingMessage,
   head: Buffer,
   rest: Buffer | null,
 ): string {
-  let text = `${method} ${url} HTTP/1.1\r\n`
-  for (let i = 0; i < rawHeaders.length; i += 2) text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`
-  return `${text}\r\n${head.toString('latin1')}${rest?.toString('latin1') ?? ''}`
+  return `${headText(req)}\r\n\r\n${head.toString('latin1')}${rest?.toString('latin1') ?? ''}`
 }
 
 /** As if the client had connected here. */

@@ -7,9 +7,16 @@ import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { RequestFacts } from '../../src/engine/request-facts.ts'
+import type { EngineRequest } from '../../src/engine/request-facts.ts'
 import { readRequestHead } from '../../src/http/request-head.ts'
+import type { RequestHead } from '../../src/http/request-head.ts'
 
 const head = (...lines: string[]): Buffer => Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
+
+/** As an application finds them, much later. */
+const rawHeadersOf = ({ text }: RequestHead): string[] =>
+  new RequestFacts({ headText: text, socket: {} } as unknown as EngineRequest, false).request.rawHeaders
 
 describe('the reader of request heads', () => {
   it('[HTTP-1] reads what a browser sends', () => {
@@ -18,7 +25,7 @@ describe('the reader of request heads', () => {
       method: 'POST',
       url: '/socket.io/?EIO=4&transport=polling&t=a-b_c.0',
       headers: { host: 'a.example:1', 'content-length': '2', cookie: 'a=b; c="d"', 'x-empty': '' },
-      rawHeaders: ['Host', 'a.example:1', 'Content-Length', '2', 'Cookie', 'a=b; c="d"', 'X-Empty', ''],
+      text: bytes.toString('latin1').slice(0, -4),
       byteLength: bytes.length,
       bodyBytes: 2,
       isUpgrade: false,
@@ -113,7 +120,7 @@ describe('beside node:http', () => {
       accepted++
       const theirs = await readByNode(bytes)
       expect(theirs).toBeDefined()
-      expect({ method: ours.method, url: ours.url, headers: ours.headers, rawHeaders: ours.rawHeaders }).toEqual({
+      expect({ method: ours.method, url: ours.url, headers: ours.headers, rawHeaders: rawHeadersOf(ours) }).toEqual({
         method: theirs!.method,
         url: theirs!.url,
         headers: { ...theirs!.headers },

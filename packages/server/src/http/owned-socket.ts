@@ -1,0 +1,63 @@
+// A TCP connection and who owns it at the moment. The same five listeners serve all connections and find the owner under a symbol, so that one
+// that goes from HTTP to WebSocket costs neither closures nor listeners that are put on and taken off. Out: what the connection tells, to its owner.
+import type { Socket } from 'node:net'
+
+export interface SocketOwner {
+  socketData(chunk: Buffer): void
+  /** What was written is in the hands of the kernel. */
+  socketDrained(): void
+  /** The client sends no more. */
+  socketEnded(): void
+  socketFailed(error: Error): void
+  socketClosed(): void
+}
+
+const OWNER = Symbol('tidewire owner')
+type OwnedSocket = Socket & { [OWNER]?: SocketOwner | undefined }
+
+/** Makes `owner` the one that is told, instead of the one before. */
+export function own(socket: Socket, owner: SocketOwner): void {
+  const owned: OwnedSocket = socket
+  const isNew = owned[OWNER] === undefined
+  owned[OWNER] = owner
+  if (!isNew) return
+  // The error listener stands before the first byte is read: an error without one would end the process.
+  owned.on('error', handleError)
+  owned.on('close', handleClose)
+  owned.on('end', handleEnd)
+  owned.on('drain', handleDrain)
+  owned.on('data', handleData)
+}
+
+/** Nobody is told any more: the connection is as it was before. */
+export function disown(socket: Socket): void {
+  const owned: OwnedSocket = socket
+  if (owned[OWNER] === undefined) return
+  owned[OWNER] = undefined
+  owned.removeListener('error', handleError)
+  owned.removeListener('close', handleClose)
+  owned.removeListener('end', handleEnd)
+  owned.removeListener('drain', handleDrain)
+  owned.removeListener('data', handleData)
+}
+
+export function isOwned(socket: Socket, by?: SocketOwner): boolean {
+  const owner = (socket as OwnedSocket)[OWNER]
+  return owner !== undefined && (by === undefined || owner === by)
+}
+
+function handleData(this: OwnedSocket, chunk: Buffer): void {
+  this[OWNER]?.socketData(chunk)
+}
+function handleDrain(this: OwnedSocket): void {
+  this[OWNER]?.socketDrained()
+}
+function handleEnd(this: OwnedSocket): void {
+  this[OWNER]?.socketEnded()
+}
+function handleError(this: OwnedSocket, error: Error): void {
+  this[OWNER]?.socketFailed(error)
+}
+function handleClose(this: OwnedSocket): void {
+  this[OWNER]?.socketClosed()
+}
