@@ -39,6 +39,7 @@ export type RoutineLimitName =
   | 'pingInterval'
   | 'closeTimeout'
   | 'webSocketCloseTimeout'
+  | 'refusedBodyTime'
   | 'destroyUpgradeTimeout'
   | 'directHeadBytes'
   | 'directBodyBytes'
@@ -203,6 +204,12 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
     consequence: 'a peer that does not answer a close frame is cut off',
     reason: 'a round trip, with a wide margin',
   },
+  refusedBodyTime: {
+    default: 5_000,
+    unit: 'ms',
+    consequence: 'a request that was answered while its body was still coming is cut off if that does not end',
+    reason: 'node:http waits five minutes (`requestTimeout`)',
+  },
   destroyUpgradeTimeout: {
     default: 1_000,
     unit: 'ms',
@@ -281,6 +288,7 @@ export const ROUTINE_LIMITS: ReadonlySet<string> = new Set<RoutineLimitName>([
   'pingInterval',
   'closeTimeout',
   'webSocketCloseTimeout',
+  'refusedBodyTime',
   'destroyUpgradeTimeout',
   'directHeadBytes',
   'directBodyBytes',

@@ -10,7 +10,7 @@ import { serializeCookie } from '../http/cookie.ts'
 import { checkCors } from '../http/cors.ts'
 import { runMiddlewares } from '../http/middleware.ts'
 import type { EngineMiddleware } from '../http/middleware.ts'
-import { rejectRequest, rejection } from '../http/reject.ts'
+import { dismissBody, rejectRequest, rejection } from '../http/reject.ts'
 import type { EngineRejection } from '../http/reject.ts'
 import { webSocketProblem } from '../http/http-upgrade.ts'
 import type { ExchangeHost } from '../http/http-exchange.ts'
@@ -37,7 +37,6 @@ import { verify } from './verify.ts'
 import type { EngineView, Verdict } from './verify.ts'
 import { acceptWebTransport, webTransportRequest } from './webtransport.ts'
 import { debugScope } from '../debug.ts'
-import { LIMITS } from '../limits.ts'
 import { CHANNELS } from '../observe/channels.ts'
 import { Counters } from '../observe/counters.ts'
 
@@ -343,7 +342,7 @@ export class Engine extends EventEmitter {
     this.#reportRefusal(req, reason)
     this.#decorate(req, res)
     rejectRequest(res, reason)
-    req.resume()
+    dismissBody(req)
   }
 
   #refuseExchange(req: EngineRequest, exchange: PollExchange, reason: EngineRejection): void {

@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { createDeflate, createGzip } from 'node:zlib'
 import type { ExchangeHandler, PollAnswer, PollExchange } from '../engine/poll-exchange.ts'
 import type { EngineRequest } from '../engine/request-facts.ts'
+import { dismissBody } from './reject.ts'
 import type { EngineRejection } from './reject.ts'
 
 const BINARY_TYPE = 'application/octet-stream'
@@ -91,6 +92,7 @@ export class HttpExchange implements PollExchange {
     const res = this.#res
     if (res.headersSent) return
     this.#isAnswered = true
+    if (!this.#isRead && this.#req.method === 'POST') dismissBody(this.#req)
     // The client has gone after its body had come.
     if (res.destroyed) return this.handler?.handleUnwritten(this)
     if (body === undefined) {

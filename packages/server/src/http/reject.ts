@@ -1,8 +1,9 @@
 // Refusals: an engine error becomes an HTTP answer, on a request and, before any 101, on an upgrade.
 import { ENGINE_ERRORS } from '@tidewire/protocol'
 import { STATUS_CODES } from 'node:http'
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { LIMITS } from '../limits.ts'
 
 /** Why a request is refused, and with which status. @internal */
 export interface EngineRejection {
@@ -33,6 +34,17 @@ export function rejectRequest(res: ServerResponse, reason: EngineRejection): voi
   if (reason.status === 503) res.setHeader('Connection', 'close')
   res.writeHead(reason.status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) })
   res.end(body)
+}
+
+/** What still comes of the body of a request that has been answered is thrown away; one that does not end is cut off. */
+export function dismissBody(req: IncomingMessage): void {
+  req.resume()
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = req.headers
+  if (req.complete || (length === '0' && encoding === undefined)) return
+  const timer = setTimeout(() => req.destroy(), LIMITS.refusedBodyTime.default).unref()
+  const done = (): void => clearTimeout(timer)
+  req.once('end', done)
+  req.once('close', done)
 }
 
 /** Answers an upgrade request in HTTP and closes the connection. */
