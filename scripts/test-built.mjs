@@ -60,6 +60,8 @@ try {
       dependencies: Object.fromEntries(
         tarballs.map((file) => [packageOf(file), `file:./${file}`]),
       ),
+      // Not ours: projects with an older compiler read our declarations too (declarations.test.mjs).
+      devDependencies: { typescript: '5.9.3', '@types/node': '20.19.25' },
     }),
   )
   must('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: project })

@@ -6,10 +6,15 @@ import base from '../../tsdown.base.ts'
 const CALLABLE = 'module.exports = Object.assign((server, options) => new exports.Server(server, options), exports);'
 
 // Together, so that they share their classes: an adapter made from one is an instance of the other's.
-const entry = ['src/index.ts', 'src/adapter.ts']
+const entry = { index: 'src/index.ts', adapter: 'src/adapter.ts' }
+
+// The paths below dist/ are those of the official declarations, from where projects with the older module resolution import types.
+const officialPaths = Object.fromEntries(
+  ['broadcast-operator', 'client', 'namespace', 'parent-namespace', 'socket', 'socket-types', 'typed-events'].map((name) => [name, `src/official-paths/${name}.ts`]),
+)
 
 export default defineConfig([
-  { ...(base as UserConfig), entry, format: ['esm'], clean: true },
+  { ...(base as UserConfig), entry: { ...entry, ...officialPaths }, format: ['esm'], clean: true },
   {
     ...(base as UserConfig),
     entry,

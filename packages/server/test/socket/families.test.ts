@@ -1,5 +1,6 @@
 // What applications reach of a server beside its documented surface: the families of namespaces, and what a session begins with.
 import { io as connect } from '@tidewire/client'
+import type { Socket } from 'tidewire'
 import { afterEach, expect, it } from 'vitest'
 import { PollingClient, WireSocket, start, websocket } from '../start.ts'
 import type { Started } from '../start.ts'
@@ -63,4 +64,25 @@ it('[API-19] initialPacket is the first message of each session, on polling and 
   expect(polled).toEqual(['4hello 汉字'])
   expect(await socket.next()).toMatch(/^0\{"sid":/)
   expect(await socket.next()).toBe('4hello 汉字')
+})
+
+it('[SIO-30] rooms of a socket that is refused are left, and one that has gone joins none', async () => {
+  const { io, url } = await serve()
+  io.use((socket, next) => {
+    void socket.join('waiting')
+    next(socket.handshake.auth['token'] === 'yes' ? undefined : new Error('refused'))
+  })
+  const rooms = (): string[] => [...io.of('/').adapter.rooms.keys()]
+  expect(await join(url)).toBe('refused')
+  expect(rooms()).toEqual([])
+
+  const client = connect(url, { forceNew: true, auth: { token: 'yes' } })
+  cleanups.push(() => client.disconnect())
+  const peer = await new Promise<Socket>((resolve) => io.once('connection', resolve))
+  expect(rooms().toSorted()).toEqual([peer.id, 'waiting'].toSorted())
+  const gone = new Promise((resolve) => peer.once('disconnect', resolve))
+  client.disconnect()
+  await gone
+  void peer.join('late')
+  expect(rooms()).toEqual([])
 })

@@ -1,0 +1,2 @@
+// compat: `socket.io/dist/broadcast-operator`.
+export { BroadcastOperator, RemoteSocket } from '../broadcast/operator.ts'

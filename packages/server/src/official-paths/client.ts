@@ -1,0 +1,2 @@
+// compat: `socket.io/dist/client`.
+export { Connection as Client } from '../connection.ts'
