@@ -6,7 +6,7 @@ import { ClientProcess, DEADLINE_MS } from './client-process.ts'
 import type { ClientSpec } from './client-specs.ts'
 import { writeTable } from './client-table.ts'
 import type { Cell } from './client-table.ts'
-import { startServer } from './server-under-test.ts'
+import { startServer as startOwnServer } from './server-under-test.ts'
 import type { ServerUnderTest } from './server-under-test.ts'
 
 export const TRANSPORTS = {
@@ -47,7 +47,10 @@ const LIMITED_DEADLINE_MS = 3_000
 const TEXT = 'héllo € 汉字 😀 \u2028 "quoted" \\ back'
 const BYTES = Buffer.from(Array.from({ length: 256 }, (_, index) => index))
 
+type StartServer = (port?: number) => Promise<ServerUnderTest>
+
 interface Meeting {
+  startServer: StartServer
   client: ClientProcess
   server: ServerUnderTest
   mode: TransportMode
@@ -194,7 +197,7 @@ const rows: Record<string, { rule: string; says: string; run: (meeting: Meeting)
 }
 
 async function comeBack(meeting: Meeting, end: (server: ServerUnderTest) => Promise<void>): Promise<void> {
-  const { client, deadlineMs } = meeting
+  const { client, deadlineMs, startServer } = meeting
   const before = await startServer()
   let after: ServerUnderTest | undefined
   try {
@@ -211,12 +214,17 @@ async function comeBack(meeting: Meeting, end: (server: ServerUnderTest) => Prom
 }
 
 /** Declares the tests of these clients. `skip` is the reason why they cannot run on this machine. */
-export function declareMatrix(file: string, specs: readonly ClientSpec[], skip?: string): void {
+export function declareMatrix(
+  file: string,
+  specs: readonly ClientSpec[],
+  skip?: string,
+  startServer: StartServer = startOwnServer,
+): void {
   const cells: Cell[] = []
   for (const spec of specs) {
     for (const mode of Object.keys(TRANSPORTS) as TransportMode[]) {
       describe.skipIf(skip !== undefined)(`${spec.label}, ${mode}`, () => {
-        const meeting = { spec, mode } as Meeting
+        const meeting = { spec, mode, startServer } as Meeting
         beforeAll(async () => {
           const [command, ...args] = await spec.command()
           ;[meeting.server, meeting.client] = [await startServer(), await ClientProcess.start(command, args)]

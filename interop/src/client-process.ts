@@ -102,12 +102,7 @@ export class ClientProcess {
   }
 
   #send(command: object): void {
-    // readline takes U+2028 and U+2029 for ends of lines, JSON does not escape them.
-    const text = JSON.stringify(command).replaceAll(
-      /[\u2028\u2029]/g,
-      (unit) => `\\u${unit.charCodeAt(0).toString(16)}`,
-    )
-    if (this.#child.stdin!.writable) this.#child.stdin!.write(`${text}\n`)
+    if (this.#child.stdin!.writable) this.#child.stdin!.write(toLine(command))
   }
 
   #take(text: string): void {
@@ -159,6 +154,11 @@ export class ClientProcess {
       this.#waiters.add(waiter)
     })
   }
+}
+
+/** JSON, which readline reads as one line: it takes U+2028 and U+2029 for ends of lines, and JSON does not escape them. */
+export function toLine(value: object): string {
+  return `${JSON.stringify(value).replaceAll(/[\u2028\u2029]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`)}\n`
 }
 
 export function pack(value: unknown): unknown {

@@ -17,8 +17,24 @@ export interface Cell {
 const root = fileURLToPath(new URL('../..', import.meta.url))
 /** A table is a document with its parts in order. */
 const TABLES = [
-  { artefact: 'compat-clients', document: 'docs/compatibility.md', command: 'npm run test:interop -- clients-on-server', parts: ['js', 'java', 'python'] },
-  { artefact: 'compat-clients-long', document: 'docs/compatibility-long.md', command: 'npm run test:long', parts: ['go', 'rust'] },
+  {
+    artefact: 'compat-clients',
+    document: 'docs/compatibility.md',
+    command: 'npm run test:interop -- clients-on-server',
+    parts: ['js', 'java', 'python'],
+  },
+  {
+    artefact: 'compat-clients-long',
+    document: 'docs/compatibility-long.md',
+    command: 'npm run test:long',
+    parts: ['go', 'rust'],
+  },
+  {
+    artefact: 'compat-clients-bun',
+    document: 'docs/compatibility-bun.md',
+    command: 'npm run test:interop -- clients-on-bun',
+    parts: ['bun'],
+  },
 ]
 
 export function writeTable(part: string, rows: readonly string[], cells: readonly Cell[]): void {
@@ -32,7 +48,7 @@ export function writeTable(part: string, rows: readonly string[], cells: readonl
   const all = present.flatMap(
     (known) => JSON.parse(readFileSync(join(partsDir, `${known}.json`), 'utf8')) as Cell[],
   )
-  const table = render(rows, all, command)
+  const table = render(rows, all, command, part === 'bun')
   writeFileSync(join(root, 'artifacts', `${name}.md`), table)
   const isWhole = present.length === parts.length && all.every((cell) => cell.state !== 'failed')
   if (
@@ -45,10 +61,12 @@ export function writeTable(part: string, rows: readonly string[], cells: readonl
   }
 }
 
-function render(rows: readonly string[], cells: readonly Cell[], command: string): string {
-  const server = isOfficial
-    ? 'socket.io 4.8.4 with `allowEIO3: true`'
-    : '`new Server(http)` of tidewire, no option set'
+function render(rows: readonly string[], cells: readonly Cell[], command: string, isOnBun: boolean): string {
+  const server = isOnBun
+    ? '`serve(new Server())` of tidewire/bun, no option set'
+    : isOfficial
+      ? 'socket.io 4.8.4 with `allowEIO3: true`'
+      : '`new Server(http)` of tidewire, no option set'
   const notes: string[] = []
   const mark = (cell: Cell | undefined): string => {
     if (cell === undefined) return 'not run'

@@ -6,7 +6,7 @@ import base from '../../tsdown.base.ts'
 const CALLABLE = 'module.exports = Object.assign((server, options) => new exports.Server(server, options), exports);'
 
 // Together, so that they share their classes: an adapter made from one is an instance of the other's.
-const entry = { index: 'src/index.ts', adapter: 'src/adapter.ts' }
+const entry = { index: 'src/index.ts', adapter: 'src/adapter.ts', bun: 'src/bun.ts' }
 
 // The paths below dist/ are those of the official declarations, from where projects with the older module resolution import types.
 const officialPaths = Object.fromEntries(

@@ -23,6 +23,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 export const cacheDir: string = join(root, '.cache')
 
 export const JAVA_CLIENTS = ['0.8.3', '1.0.0', '2.1.2'] as const
+export const BUN = '1.4.5'
+export const DENO = '2.9.6'
 export const PYTHON_CLIENTS = ['4.6.1', '5.18.1'] as const
 const PYTHON_REQUIREMENTS: Record<(typeof PYTHON_CLIENTS)[number], string[]> = {
   '4.6.1': [
@@ -58,6 +60,9 @@ export interface Provisions {
   /** Load balancers: the programs. */
   nginx: string
   haproxy: string
+  /** Other runtimes: the programs. */
+  bun: string
+  deno: string
 }
 
 /** Something the tests need cannot be had on this machine; `message` says what to do. */
@@ -110,6 +115,14 @@ const makers: { [K in keyof Provisions]: () => Provisions[K] } = {
   },
   nginx: () => balancer('nginx', 'nginx-light'),
   haproxy: () => balancer('haproxy', 'haproxy'),
+  bun: () => {
+    const packageName = `@oven/bun-${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch === 'arm64' ? 'aarch64' : process.arch}`
+    return join(npmPackages(`bun-${BUN}`, { [packageName]: BUN }), packageName, 'bin', 'bun')
+  },
+  deno: () => {
+    const packageName = `@deno/${process.platform}-${process.arch}${process.platform === 'linux' ? '-glibc' : ''}`
+    return join(npmPackages(`deno-${DENO}`, { [packageName]: DENO }), packageName, 'deno')
+  },
 }
 
 export const provisionNames = Object.keys(makers) as (keyof Provisions)[]
@@ -163,6 +176,17 @@ export function mavenJars(key: string, artefacts: readonly string[]): string {
     ])
   })
   return join(dir, 'lib', '*')
+}
+
+/** Installs packages of npm beside the project; returns their `node_modules`. `key` names the folder. */
+export function npmPackages(key: string, dependencies: Readonly<Record<string, string>>): string {
+  const dir = join(cacheDir, 'npm', key)
+  const manifest = JSON.stringify({ private: true, type: 'module', dependencies })
+  once(dir, manifest, (target) => {
+    writeFileSync(join(target, 'package.json'), manifest)
+    run('npm', ['install', '--prefix', target, '--no-audit', '--no-fund', '--loglevel=error'])
+  })
+  return join(dir, 'node_modules')
 }
 
 /** Compiles Java sources against a class path; returns the class path to run them with. */

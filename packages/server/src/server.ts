@@ -18,7 +18,8 @@ import { drainEngine } from './drain.ts'
 import type { DrainOptions, DrainResult } from './drain.ts'
 import { HttpEngine } from './http/http-engine.ts'
 import { adaptSession } from './engine/foreign-session.ts'
-import type { EngineSession } from './engine/contract.ts'
+import { Engine } from './engine/engine.ts'
+import type { EngineHandler, EngineSession } from './engine/contract.ts'
 import { callGuarded } from './events/guarded.ts'
 import { LazyEmitter } from './events/lazy-emitter.ts'
 import type {
@@ -36,9 +37,11 @@ import type {
   RemoveAcknowledgements,
   TypedEmitter,
 } from './events/types.ts'
-import { serveClientFile } from './http/client-bundle.ts'
-import { serveHealth } from './http/health.ts'
+import { clientFile } from './http/client-bundle.ts'
+import { healthAnswer } from './http/health.ts'
 import type { Readiness } from './http/health.ts'
+import { writeAnswer } from './http/plain-answer.ts'
+import type { AskedFor, PlainAnswer } from './http/plain-answer.ts'
 import { markOwn } from './http/attach.ts'
 import type { HttpServerLike } from './http/attach.ts'
 import { IdSource, processIds } from './ids.ts'
@@ -256,43 +259,45 @@ export class Server<
     return this
   }
 
-  #attachTo(server: HttpLike, options: Partial<ServerOptions>): void {
-    this.httpServer = server
-    const engine = new HttpEngine(options, {
+  #engineHandler(): EngineHandler {
+    return {
       handleSession: (session) => this.serveSession(session),
       handleUserError: (error, event) => this.handleHandlerError(error, { socket: undefined, event }),
-    }, undefined, this.ids, this.counters)
+      plainAnswer: (req) => this.plainAnswer(req),
+    }
+  }
+
+  #attachTo(server: HttpLike, options: Partial<ServerOptions>): void {
+    this.httpServer = server
+    const engine = new HttpEngine(options, this.#engineHandler(), undefined, this.ids, this.counters)
     this.engine = engine
     if (this.cluster !== undefined) this.cluster.addEngine(engine.joinCluster(this.cluster))
     // Of the options given here only: what the constructor was told, or `path()`, comes first.
     engine.attach(server, { ...options, path: this.opts.path === undefined && options.path !== undefined ? normalizePath(options.path) : this.#path })
-    this.#serveHealth(server)
-    if (!this.#serveClient) return
+    const { health } = this.opts
+    if (!this.#serveClient && (health === undefined || health === false)) return
     const others = server.listeners('request').slice()
     server.removeAllListeners('request')
-    const path = `${this.#path}/`
     server.on(
       'request',
       markOwn((req: IncomingMessage, res: ServerResponse) => {
-        if (req.url?.startsWith(path) === true && req.url.charCodeAt(path.length) !== 0x3f && serveClientFile(req, res, path, CLIENT_FOLDERS)) return
+        if (writeAnswer(res, this.plainAnswer(req))) return
         for (const other of others) Reflect.apply(other, server, [req, res])
       }),
     )
   }
 
-  #serveHealth(server: HttpLike): void {
+  /** What the server answers besides the engine: its health, and the files of the client. @internal */
+  plainAnswer(req: AskedFor): PlainAnswer | undefined {
     const { health } = this.opts
-    if (health === undefined || health === false) return
-    const path = health === true ? `${this.#path}/health` : health
-    const others = server.listeners('request').slice()
-    server.removeAllListeners('request')
-    server.on(
-      'request',
-      markOwn((req: IncomingMessage, res: ServerResponse) => {
-        if (serveHealth(req, res, path, this.readiness, this.engine.clientsCount)) return
-        for (const other of others) Reflect.apply(other, server, [req, res])
-      }),
-    )
+    if (health !== undefined && health !== false) {
+      const answer = healthAnswer(req, health === true ? `${this.#path}/health` : health, this.readiness, this.engine.clientsCount)
+      if (answer !== undefined) return answer
+    }
+    const path = `${this.#path}/`
+    const { url } = req
+    if (!this.#serveClient || url === undefined || !url.startsWith(path) || url.charCodeAt(path.length) === 0x3f) return undefined
+    return clientFile(req, path, CLIENT_FOLDERS)
   }
 
   /**
@@ -301,7 +306,11 @@ export class Server<
    */
   bind(engine: { on(event: 'connection', listener: (session: any) => void): unknown }): this {
     this.engine = engine as HttpEngine
-    engine.on('connection', (session: EngineSession) => this.serveSession(adaptSession(session)))
+    if (engine instanceof Engine) {
+      // Of our own make (`tidewire/bun`): it serves for this server, in its cluster and with its files.
+      engine.serveFor(this.#engineHandler(), this.ids, this.counters)
+      if (this.cluster !== undefined) this.cluster.addEngine(engine.joinCluster(this.cluster))
+    } else engine.on('connection', (session: EngineSession) => this.serveSession(adaptSession(session)))
     return this
   }
 

@@ -4,6 +4,7 @@ import type { EngineRevision } from '@tidewire/protocol'
 import type { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { ParsedUrlQuery } from 'node:querystring'
+import type { AskedFor, PlainAnswer } from '../http/plain-answer.ts'
 import type { OutgoingMessage } from './outgoing-message.ts'
 
 /** Why a session closed: the reasons of the official server (docs: disconnect reasons). */
@@ -79,4 +80,6 @@ export interface EngineHandler {
   handleSession(session: EngineSession): void
   /** A listener or header function of the application has failed; `event` is what it listened to. */
   handleUserError(error: unknown, event: string): void
+  /** What is answered below the engine's path besides sessions, by an engine that has its path to itself. */
+  plainAnswer?(req: AskedFor): PlainAnswer | undefined
 }

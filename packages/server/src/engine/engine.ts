@@ -79,14 +79,14 @@ export class Engine extends EventEmitter {
   )
   /** The options with their defaults. */
   readonly opts: ResolvedEngineOptions
-  readonly #handler: EngineHandler
+  protected host: EngineHandler
   readonly #sessions = new Map<string, Session>()
   readonly #context: SessionContext
   readonly #view: EngineView<Session>
   readonly #middlewares: EngineMiddleware[] = []
   /** For exchanges that answer through a response. */
   readonly exchangeHost: ExchangeHost
-  readonly #ids: IdSource
+  #ids: IdSource
   #remote: RemoteSessions | undefined
   #isClosed = false
 
@@ -94,7 +94,7 @@ export class Engine extends EventEmitter {
     super()
     this.#ids = ids
     this.opts = resolveEngineOptions(options)
-    this.#handler = handler
+    this.host = handler
     this.#context = {
       wheel: new TimerWheel(clock, tickOf(this.opts)),
       pingInterval: this.opts.pingInterval,
@@ -123,6 +123,13 @@ export class Engine extends EventEmitter {
       headersOf: (req, res) => this.#headersOf(req, res),
       refuse: (req, res, reason) => this.#refuseRequest(req, res, reason),
     }
+  }
+
+  /** Serves for a Socket.IO server that it was not made by: before its first request. */
+  serveFor(handler: EngineHandler, ids: IdSource, counters: Counters): void {
+    this.host = handler
+    this.#ids = ids
+    this.#context.counters = counters
   }
 
   /** Makes it one of the engines of a cluster. Requests wait until `remote` is ready. */
@@ -353,7 +360,7 @@ export class Engine extends EventEmitter {
   #reportRefusal(req: EngineRequest, reason: EngineRejection): void {
     this.#context.counters.refuse(req, reason)
     const { code, message, context } = reason
-    if (this.listenerCount('connection_error') > 0) this.#tell('connection_error', { req, code, message: messageOfCode(code) ?? message, context })
+    if (this.listenerCount('connection_error') > 0) this.tell('connection_error', { req: this.shownRequest(req), code, message: messageOfCode(code) ?? message, context })
   }
 
   #headersOf(req: IncomingMessage, res: ServerResponse): readonly string[] {
@@ -380,15 +387,16 @@ export class Engine extends EventEmitter {
     }
   }
 
-  readonly #reportUserError = (error: unknown, event: string): void => this.#handler.handleUserError(error, event)
+  readonly #reportUserError = (error: unknown, event: string): void => this.host.handleUserError(error, event)
 
-  #tell(event: string, ...args: unknown[]): void {
+  /** To listeners of the application, whose errors are theirs. */
+  protected tell(event: string, ...args: unknown[]): void {
     emitGuarded(this, event, args, this.#reportUserError)
   }
 
   #collectHeaders(event: 'headers' | 'initial_headers', req: IncomingMessage, res: ServerResponse): void {
     const headers: Record<string, string | string[]> = {}
-    this.#tell(event, headers, req)
+    this.tell(event, headers, req)
     this.#setHeaders(event, res, headers)
   }
 
@@ -426,7 +434,7 @@ export class Engine extends EventEmitter {
     return new Session(id, revision, new RequestFacts(req, this.#mustKeepRequests), this.#context)
   }
 
-  #openSession(session: Session, transport: Edge): void {
+  #openSession(session: Session, transport: Edge, req: EngineRequest): void {
     debug?.('session %s opens', session.id)
     const { pingInterval, pingTimeout, maxHttpBufferSize, initialPacket } = this.opts
     this.#sessions.set(session.id, session)
@@ -437,9 +445,18 @@ export class Engine extends EventEmitter {
     const open = `{"sid":${JSON.stringify(session.id)},"upgrades":${upgrades},"pingInterval":${pingInterval},"pingTimeout":${pingTimeout},"maxPayload":${maxHttpBufferSize}}`
     session.open(transport, open, initialPacket)
     this.#context.counters.sessionsOpened++
-    this.#handler.handleSession(session)
+    this.host.handleSession(session)
     if (CHANNELS.sessionOpen.hasSubscribers) CHANNELS.sessionOpen.publish({ session })
-    if (this.listenerCount('connection') > 0) this.#tell('connection', session)
+    if (this.listenerCount('connection') > 0) this.announce(session, req)
+  }
+
+  protected announce(session: Session, _req: EngineRequest): void {
+    this.tell('connection', session)
+  }
+
+  /** What listeners for refusals get as the request. */
+  protected shownRequest(req: EngineRequest): unknown {
+    return req
   }
 
   #removeSession(session: Session): void {
@@ -466,7 +483,7 @@ export class Engine extends EventEmitter {
           maxBodyBytes: this.opts.maxHttpBufferSize,
           maxPackets: maxPacketsOf(req.headers['user-agent']),
         })
-        this.#openSession(session, transport)
+        this.#openSession(session, transport, req)
         transport.handleRequest(exchange())
       },
     )
@@ -545,7 +562,7 @@ export class Engine extends EventEmitter {
       if (cookie !== undefined && cookie !== false) res?.setHeader('Set-Cookie', serializeCookie(cookie, id))
       if (res !== undefined && this.listenerCount('initial_headers') > 0) this.#collectHeaders('initial_headers', req, res)
       const session = this.#createSession(id, verdict.revision, req)
-      accept(session, false, (edge) => this.#openSession(session, edge))
+      accept(session, false, (edge) => this.#openSession(session, edge, req))
     })
   }
 
@@ -575,7 +592,7 @@ export class Engine extends EventEmitter {
         if (transport.isClosed) return
         const session = this.#createSession(id, 4, req)
         transport.serve(session)
-        this.#openSession(session, transport)
+        this.#openSession(session, transport, req)
       },
     )
   }

@@ -36,7 +36,7 @@ export interface SessionContext {
   readonly now: () => number
   /** compat: what applications find as `socket.conn.server`. */
   readonly engine: object
-  readonly counters: Counters
+  counters: Counters
   /** A listener of the application has failed. */
   readonly reportUserError: (error: unknown, event: string) => void
   /** The server empties itself: whatever is closed, is closed for that. */

@@ -1,8 +1,8 @@
 // Serves the browser client from the server's path, as applications of socket.io expect: `<path>/socket.io.js` and its kin, with ETag.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
+import type { AskedFor, PlainAnswer } from './plain-answer.ts'
 
 const FILE = /^(socket\.io(?:\.msgpack)?(?:\.esm)?(?:\.min)?\.js)(\.map)?(?:\?|$)/
 
@@ -31,25 +31,23 @@ function load(name: string, folders: readonly string[]): ClientFile | undefined 
   return files.get(name)
 }
 
-/** Answers the request if it is for a client file that exists, and says so. */
-export function serveClientFile(req: IncomingMessage, res: ServerResponse, path: string, folders: readonly string[]): boolean {
-  if (req.method !== 'GET' && req.method !== 'HEAD') return false
-  const match = FILE.exec((req.url ?? '').slice(path.length))
-  if (match === null) return false
+/** The answer to a request for a client file that exists. */
+export function clientFile({ method, url, headers }: AskedFor, path: string, folders: readonly string[]): PlainAnswer | undefined {
+  if (method !== 'GET' && method !== 'HEAD') return undefined
+  const match = FILE.exec((url ?? '').slice(path.length))
+  if (match === null) return undefined
   const file = load(match[1]! + (match[2] ?? ''), folders)
-  if (file === undefined) return false
-  res.setHeader('Cache-Control', 'public, max-age=0')
-  res.setHeader('ETag', file.etag)
-  res.setHeader('X-Content-Type-Options', 'nosniff')
-  const wanted = req.headers['if-none-match']
-  if (wanted !== undefined && (wanted === file.etag || wanted === `W/${file.etag}`)) {
-    res.writeHead(304).end()
-    return true
+  if (file === undefined) return undefined
+  const common = { 'Cache-Control': 'public, max-age=0', ETag: file.etag, 'X-Content-Type-Options': 'nosniff' }
+  const wanted = headers['if-none-match']
+  if (wanted !== undefined && (wanted === file.etag || wanted === `W/${file.etag}`)) return { status: 304, headers: common }
+  return {
+    status: 200,
+    headers: {
+      ...common,
+      'Content-Type': match[2] === undefined ? 'application/javascript; charset=utf-8' : 'application/json; charset=utf-8',
+      'Content-Length': String(file.body.length),
+    },
+    ...(method === 'HEAD' ? {} : { body: file.body }),
   }
-  res.writeHead(200, {
-    'Content-Type': match[2] === undefined ? 'application/javascript; charset=utf-8' : 'application/json; charset=utf-8',
-    'Content-Length': file.body.length,
-  })
-  res.end(req.method === 'HEAD' ? undefined : file.body)
-  return true
 }

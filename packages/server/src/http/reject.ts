@@ -47,10 +47,15 @@ export function dismissBody(req: IncomingMessage): void {
   req.once('close', done)
 }
 
+/** The answer to an upgrade request. */
+export function textOf({ message, hint }: EngineRejection): string {
+  return hint === undefined ? message : `${message}: ${hint}`
+}
+
 /** Answers an upgrade request in HTTP and closes the connection. */
 export function rejectUpgrade(socket: Duplex, reason: EngineRejection, headers: Record<string, unknown> = {}): void {
   if (!socket.writable) return void socket.destroy()
-  const body = reason.hint === undefined ? reason.message : `${reason.message}: ${reason.hint}`
+  const body = textOf(reason)
   const statusText = STATUS_CODES[reason.status]!
   const extra = Object.entries(headers).map(([name, value]) => `${name}: ${String(value)}\r\n`)
   socket.end(

@@ -3,13 +3,14 @@
 import { createRequire } from 'node:module'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { FrameDecoder, TidewireError, engineV3, engineV4 } from '@tidewire/protocol'
+import { TidewireError, engineV3, engineV4 } from '@tidewire/protocol'
 import type { EnginePacket } from '@tidewire/protocol'
 import type { WebSocketEdge } from '../engine/cluster-port.ts'
 import type { Owner } from '../engine/door.ts'
 import type { EngineOptions } from '../engine/engine-options.ts'
 import { PONG_PROBE } from '../engine/outgoing-message.ts'
 import type { OutgoingMessage } from '../engine/outgoing-message.ts'
+import { RelayedFrames } from './relayed-frames.ts'
 
 /** What is used of a WebSocket of `ws` and its kin. */
 interface ForeignWebSocket {
@@ -74,7 +75,7 @@ export class ForeignWebSocketTransport implements WebSocketEdge {
   readonly #session: Owner
   #hasReported = false
   /** Of a session of another node: its frames, and how much of them is on its way. */
-  #relayed: FrameDecoder | undefined
+  #relayed: RelayedFrames | undefined
   #relayedBytes = 0
   #relaying = 0
 
@@ -95,16 +96,7 @@ export class ForeignWebSocketTransport implements WebSocketEdge {
 
   /** Frames of another node, for a WebSocket that makes its own: taken apart again. */
   deliverFrames(frames: Buffer): void {
-    this.#relayed ??= new FrameDecoder(
-      {
-        handleText: (text) => this.#relay(text),
-        handleBinary: (data) => this.#relay(Buffer.from(data)),
-        handlePing: ignore,
-        handlePong: ignore,
-        handleClose: ignore,
-      },
-      { role: 'client', maxPayloadBytes: Number.MAX_SAFE_INTEGER },
-    )
+    this.#relayed ??= new RelayedFrames((data) => this.#relay(data))
     this.#relayedBytes += frames.length
     this.#relayed.push(frames)
   }
