@@ -8,6 +8,7 @@ import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { serializeCookie } from '../http/cookie.ts'
 import { checkCors } from '../http/cors.ts'
+import { isCrossOrigin, isCrossSiteScript } from '../http/origin.ts'
 import { runMiddlewares } from '../http/middleware.ts'
 import type { EngineMiddleware } from '../http/middleware.ts'
 import { dismissBody, rejectRequest, rejection } from '../http/reject.ts'
@@ -340,7 +341,7 @@ export class Engine extends EventEmitter {
     }
     const carriesIdentity = headers.cookie !== undefined || headers.authorization !== undefined
     if (headers.upgrade !== undefined && carriesIdentity && isCrossOrigin(headers)) {
-      return rejection('FORBIDDEN', { name: 'WEBSOCKET_CROSS_ORIGIN' }, 'a WebSocket from another origin that carries cookies or credentials needs the cors option: { origin: [...], credentials: true }')
+      return rejection('FORBIDDEN', { name: 'WEBSOCKET_CROSS_ORIGIN' }, 'a WebSocket from another origin that carries cookies or credentials needs the cors option: { origin: [...], credentials: true }; if the page is of this site, let the proxy pass the Host header on')
     }
     return undefined
   }
@@ -613,7 +614,7 @@ function requestToVerify(req: EngineRequest, isUpgrade: boolean): Parameters<typ
 }
 
 function originRefusal(req: EngineRequest): EngineRejection {
-  return rejection('FORBIDDEN', { name: 'ORIGIN_NOT_ALLOWED', origin: req.headers.origin }, "this Origin is not in the server's cors.origin")
+  return rejection('FORBIDDEN', { name: 'ORIGIN_NOT_ALLOWED', origin: req.headers.origin }, "this Origin is neither in the server's cors.origin nor its own host; a proxy must pass the Host header on")
 }
 
 /** compat: python-engineio takes no more in one payload, and closes (spec: EIO-51). */
@@ -624,22 +625,6 @@ function maxPacketsOf(agent: string | undefined): number {
 function isOldInternetExplorer(headers: IncomingHttpHeaders): boolean {
   const agent = headers['user-agent']
   return agent !== undefined && (agent.includes(';MSIE') || agent.includes('Trident/'))
-}
-
-function isCrossOrigin({ origin, host }: IncomingMessage['headers']): boolean {
-  if (origin === undefined || host === undefined) return false
-  try {
-    return new URL(origin).host !== host
-  } catch {
-    return true
-  }
-}
-
-/** A script element of another site: browsers say so themselves, older ones send a Referer. */
-function isCrossSiteScript(headers: IncomingMessage['headers']): boolean {
-  const site = headers['sec-fetch-site']
-  if (site !== undefined) return site !== 'same-origin' && site !== 'none'
-  return isCrossOrigin({ origin: headers.referer, host: headers.host } as IncomingMessage['headers'])
 }
 
 function messageOf(error: unknown): string {

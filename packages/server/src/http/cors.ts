@@ -1,6 +1,7 @@
 // CORS for engine requests: the options of the well-known `cors` middleware. Also decides whether an Origin is allowed at all, which
 // WebSocket needs (browsers do not enforce CORS there).
 import type { IncomingMessage } from 'node:http'
+import { isCrossOrigin } from './origin.ts'
 
 /** True reflects any origin, false allows none; otherwise an origin, a pattern, or a list of either. */
 type StaticOrigin = boolean | string | RegExp | readonly (boolean | string | RegExp)[]
@@ -97,13 +98,15 @@ function guarded(fail: (error: unknown) => void, run: () => unknown): void {
 function judge(req: IncomingMessage, options: CorsOptions, allowed: StaticOrigin): CorsVerdict {
   const { origin } = req.headers
   const headers: Record<string, string> = {}
-  if (allowed === false) return { isAllowed: origin === undefined, headers, preflightStatus: undefined }
-  const isAllowed = origin === undefined || matches(origin, allowed)
+  // The server's own pages need no permission: CORS is about others (spec: EIO-80).
+  const isListed = origin !== undefined && allowed !== false && matches(origin, allowed)
+  const isAllowed = isListed || !isCrossOrigin(req.headers)
+  if (allowed === false) return { isAllowed, headers, preflightStatus: undefined }
   if (allowed === '*') headers['Access-Control-Allow-Origin'] = '*'
   else {
     headers['Vary'] = 'Origin'
     if (typeof allowed === 'string') headers['Access-Control-Allow-Origin'] = allowed
-    else if (origin !== undefined && isAllowed) headers['Access-Control-Allow-Origin'] = origin
+    else if (isListed) headers['Access-Control-Allow-Origin'] = origin!
   }
   if (options.credentials === true) headers['Access-Control-Allow-Credentials'] = 'true'
   if (options.exposedHeaders !== undefined) headers['Access-Control-Expose-Headers'] = list(options.exposedHeaders)

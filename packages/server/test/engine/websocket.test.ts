@@ -290,6 +290,29 @@ describe('origins', () => {
     expect(preflight).toMatchObject({ status: 204, headers: { 'access-control-allow-origin': 'http://good.test', 'access-control-allow-credentials': 'true', 'access-control-allow-headers': 'x-a' } })
   })
 
+  it('[EIO-80, EIO-81] serves the pages of its own site always, also behind a proxy that names the host or a browser that says so', async () => {
+    const own = (port: number): Record<string, string>[] => [
+      { Origin: `http://127.0.0.1:${port}` },
+      { Origin: 'https://chat.test', Host: 'chat.test' },
+      { Origin: 'https://chat.test', Host: 'CHAT.test:443' },
+      { Origin: 'https://chat.test', Host: 'backend', 'X-Forwarded-Host': 'chat.test' },
+      { Origin: 'https://chat.test', Host: 'backend', 'X-Forwarded-Host': 'chat.test, inner.test' },
+      { Origin: 'https://chat.test', Host: 'backend', 'Sec-Fetch-Site': 'same-origin' },
+    ]
+    for (const cors of [undefined, { origin: 'http://good.test' }, { origin: false }]) {
+      server = await start(cors === undefined ? {} : { cors })
+      for (const headers of own(server.port)) {
+        expect(await open(websocket(4), { ...headers, Cookie: 'session=1' }).next()).toMatch(/^0\{/)
+        expect((await send(server.port, 'GET', '/socket.io/?EIO=4&transport=polling', { headers })).status).toBe(200)
+      }
+      for (const headers of [EVIL, { Origin: 'null' }, { Origin: 'http://chat.test.evil.test', Host: 'chat.test' }, { ...EVIL, 'Sec-Fetch-Site': 'same-site' }]) {
+        expect((await open(websocket(4), { ...headers, Cookie: 'session=1' }).refusal()).status).toBe(403)
+      }
+      await server.close()
+    }
+    server = await start()
+  })
+
   it('[EIO-82] sets the cookie on the handshake only', async () => {
     server = await start({ cookie: true })
     const client = await new PollingClient(server.port).connect()
