@@ -17,6 +17,7 @@ export class WorkersProcess {
   readonly child: ChildProcess
   readonly said: Said[] = []
   stderr = ''
+  #wake = (): void => {}
 
   private constructor(port: number, count: number) {
     this.port = port
@@ -29,27 +30,25 @@ export class WorkersProcess {
         String(port),
         String(count),
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
+      { stdio: ['pipe', 'pipe', 'pipe'] },
     )
+    createInterface({ input: this.child.stdout! }).on('line', (line) => {
+      this.said.push(JSON.parse(line) as Said)
+      this.#wake()
+    })
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
   }
 
   static async start(count: number): Promise<WorkersProcess> {
     const workers = new WorkersProcess(await freePort(), count)
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new Error(`the workers are not ready: ${workers.stderr}`)),
-        READY_MS,
-      )
-      createInterface({ input: workers.child.stdout! }).on('line', (line) => {
-        const said = JSON.parse(line) as Said
-        workers.said.push(said)
-        if (said.event !== 'ready') return
-        clearTimeout(timer)
-        resolve()
-      })
-    })
+    await workers.#until('ready', READY_MS)
     return workers
+  }
+
+  /** Resolves when the old workers have ended. */
+  async reload(): Promise<void> {
+    this.child.stdin!.write('reload\n')
+    await this.#until('reloaded', 60_000)
   }
 
   count(event: string): number {
@@ -62,6 +61,21 @@ export class WorkersProcess {
     for (const { event, pid } of this.said)
       if (event === 'connect') counts.set(pid, (counts.get(pid) ?? 0) + 1)
     return counts
+  }
+
+  async #until(event: string, withinMs: number): Promise<void> {
+    const deadline = performance.now() + withinMs
+    while (this.count(event) === 0) {
+      const leftMs = deadline - performance.now()
+      if (leftMs <= 0) throw new Error(`not ${event}: ${JSON.stringify(this.said.slice(-5))} ${this.stderr}`)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, leftMs)
+        this.#wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
   }
 
   stop(): Promise<void> {

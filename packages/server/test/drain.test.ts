@@ -52,6 +52,28 @@ it.each([3, 4])('[API-16] EIO=%i: what waits for a client is fetched before its 
   expect(seen).toEqual(['server shutting down', 'server shutting down', 'server shutting down'])
 })
 
+it.each([3, 4])('[EIO-77] EIO=%i: a Python client that polls is refused at a shutdown, so that it comes back', async (eio) => {
+  server = await start()
+  const seen = reasons()
+  const agent = { 'user-agent': 'python-requests/2.32.3' }
+  const [parked, away] = [await new PollingClient(server.port, eio).connect(agent), await new PollingClient(server.port, eio).connect(agent)]
+  for (const client of eio === 4 ? [parked, away] : []) {
+    await client.post('40', agent)
+    await client.get({ headers: agent })
+  }
+  const poll = parked.get({ headers: agent })
+  await server.io.fetchSockets()
+
+  server.io.emit('last', 'words')
+  const drained = server.io.drain({ spread: 0 })
+
+  expect((await poll).body).toContain('42["last","words"]')
+  expect((await away.get({ headers: agent })).body).toContain('42["last","words"]')
+  for (const client of [parked, away]) expect((await client.get({ headers: agent })).status).toBe(400)
+  expect(await drained).toEqual({ sessions: 2, closed: 2, cut: 0 })
+  expect(seen).toEqual(['server shutting down', 'server shutting down'])
+})
+
 it('[API-16] refuses new sessions with 503 and a closed connection, and serves those that there are', async () => {
   server = await start()
   // The first goes at once, the last when the time is over.

@@ -96,8 +96,8 @@ export class WireSocket {
   refused: { status: number; body: string } | undefined
   #wake: (() => void)[] = []
 
-  constructor(port: number, path: string, headers: Record<string, string> = {}) {
-    this.ws = new WebSocket(`ws://127.0.0.1:${port}${path}`, { headers, perMessageDeflate: false })
+  constructor(port: number, path: string, headers: Record<string, string> = {}, scheme: 'ws' | 'wss' = 'ws') {
+    this.ws = new WebSocket(`${scheme}://127.0.0.1:${port}${path}`, { headers, perMessageDeflate: false, rejectUnauthorized: false })
     const notify = (): void => {
       for (const wake of this.#wake.splice(0)) wake()
     }

@@ -60,6 +60,9 @@ function codesByName(): Record<keyof typeof ENGINE_ERRORS, number> {
   return Object.fromEntries(Object.entries(ENGINE_ERRORS).map(([name, { code }]) => [name, code])) as Record<keyof typeof ENGINE_ERRORS, number>
 }
 
+/** compat: python-engineio takes no more in one payload, and closes (spec: EIO-51). */
+const MAX_PYTHON_PACKETS = 16
+
 /** Ticks of the heartbeat wheel per shortest interval, within bounds. */
 function tickOf(options: ResolvedEngineOptions): number {
   return Math.min(250, Math.max(5, Math.min(options.pingInterval, options.pingTimeout) / 20))
@@ -482,7 +485,8 @@ export class Engine extends EventEmitter {
           isTextOnly: Boolean(b64) || j !== undefined,
           jsonpIndex: revision === 3 && typeof j === 'string' ? j : undefined,
           maxBodyBytes: this.opts.maxHttpBufferSize,
-          maxPackets: maxPacketsOf(req.headers['user-agent']),
+          maxPackets: isPython(req) ? MAX_PYTHON_PACKETS : Infinity,
+          staysAwayAfterClose: isPython(req),
         })
         this.#openSession(session, transport, req)
         transport.handleRequest(exchange())
@@ -617,9 +621,9 @@ function originRefusal(req: EngineRequest): EngineRejection {
   return rejection('FORBIDDEN', { name: 'ORIGIN_NOT_ALLOWED', origin: req.headers.origin }, "this Origin is neither in the server's cors.origin nor its own host; a proxy must pass the Host header on")
 }
 
-/** compat: python-engineio takes no more in one payload, and closes (spec: EIO-51). */
-function maxPacketsOf(agent: string | undefined): number {
-  return agent !== undefined && /python/i.test(agent) ? 16 : Infinity
+function isPython({ headers }: EngineRequest): boolean {
+  const agent = headers['user-agent']
+  return agent !== undefined && /python/i.test(agent)
 }
 
 function isOldInternetExplorer(headers: IncomingHttpHeaders): boolean {

@@ -12,6 +12,8 @@ import { LIMITS } from '../limits.ts'
 
 /** What the engine does with requests that come this way. @internal */
 export interface DirectEngine {
+  /** Each answer is to end its connection: no further ones come to this process. */
+  readonly endsConnections: boolean
   /** False while code of the application could see the request, or its answer depends on what only node:http has. */
   mayServeDirectly(head: RequestHead): boolean
   serveDirectly(connection: DirectConnection, head: RequestHead, body: Buffer): void
@@ -74,8 +76,12 @@ class Front implements DirectHost {
     return Math.floor(this.#server.keepAliveTimeout / 1000)
   }
 
-  get isClosing(): boolean {
+  get #isServerClosed(): boolean {
     return this.#wasListening && !this.#server.listening
+  }
+
+  get isClosing(): boolean {
+    return this.#isServerClosed || this.#engine.endsConnections
   }
 
   mayServe(head: RequestHead): boolean {
@@ -107,13 +113,14 @@ class Front implements DirectHost {
 
   #sweep(): void {
     this.now++
-    const { keepAliveSeconds, isClosing } = this
+    const { keepAliveSeconds } = this
+    const isClosed = this.#isServerClosed
     const headersSeconds = Math.ceil(this.#server.headersTimeout / 1000)
     for (const connection of this.#connections) {
       const seconds = this.now - connection.since
       const { state } = connection
       if (state === 'reading' && seconds > MAX_READING_SECONDS) connection.handleLate()
-      else if (state === 'idle' && (isClosing || (keepAliveSeconds > 0 && seconds > keepAliveSeconds))) connection.destroy()
+      else if (state === 'idle' && (isClosed || (keepAliveSeconds > 0 && seconds > keepAliveSeconds))) connection.destroy()
       else if (state === 'new' && headersSeconds > 0 && seconds > headersSeconds) connection.destroy()
     }
   }

@@ -28,6 +28,8 @@ import type { RequestHead } from './request-head.ts'
 export class HttpEngine extends Engine implements DirectEngine {
   /** Takes the WebSocket of another process's session to that process, before anything is answered (workers); false: it is relayed. */
   handOver: ((sid: string, req: IncomingMessage, socket: Duplex, head: Buffer) => boolean) | undefined
+  /** Each answer ends its connection (workers): the process gets no new ones, and what comes on a kept one would come too late. */
+  endsConnections = false
   readonly #frames: FrameDecoderOptions
   readonly #foreign: ForeignWebSocketServer | undefined
 

@@ -32,6 +32,11 @@ export interface PollingOptions {
   maxBodyBytes: number
   /** Packets that the client takes in one answer. */
   maxPackets: number
+  /**
+   * compat: python-socketio takes a close packet on polling for the end of all, and connects no more; after a refused poll it does. At a shutdown it
+   * is to come back.
+   */
+  staysAwayAfterClose: boolean
 }
 
 /** A batch on its way to the client. */
@@ -63,6 +68,7 @@ export class PollingTransport implements Edge, ExchangeHandler {
   /** A client that posts text in the binary form reads it too (spec: EIO-11). */
   #prefersBinary = false
   #mustClose = false
+  #isShutdown = false
   #isDead = false
 
   constructor(session: Session, options: PollingOptions) {
@@ -113,7 +119,7 @@ export class PollingTransport implements Edge, ExchangeHandler {
 
   #park(exchange: PollExchange): void {
     this.#parked = exchange
-    if (this.#mustClose) this.#respond([CLOSE], 0)
+    if (this.#mustClose) this.#sayClosed()
     else this.#session.handleWritable(this)
   }
 
@@ -308,16 +314,25 @@ export class PollingTransport implements Edge, ExchangeHandler {
 
   // ---- close
 
-  close(options?: { discard?: boolean }): void {
+  close(options?: { discard?: boolean; isShutdown?: boolean }): void {
     debugTransport?.('polling: close')
     this.#mustClose = true
+    this.#isShutdown ||= options?.isShutdown === true
     this.#parked ??= this.#takeUndecided()
     if (this.#parked !== undefined) {
       this.#isDead = true
-      this.#respond([CLOSE], 0)
+      this.#sayClosed()
     } else if (options?.discard === true) this.#isDead = true
     this.#takeUndecided()?.answer(BAD_REQUEST)
     if (this.#session.readyState === 'closed') this.#posting?.destroy(true)
+  }
+
+  #sayClosed(): void {
+    if (!this.#isShutdown || !this.#options.staysAwayAfterClose) return this.#respond([CLOSE], 0)
+    const exchange = this.#parked!
+    this.#parked = undefined
+    this.#answering = { exchange, answer: BAD_REQUEST, count: 0, isInDoubt: false }
+    exchange.answer(BAD_REQUEST)
   }
 
   /** The owner has moved to another edge: release what is parked with a noop. */

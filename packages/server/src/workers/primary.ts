@@ -1,33 +1,39 @@
 // The process that starts the workers. It holds the port and the hub of their bus, passes sockets between them, and serves nothing itself.
-import cluster from 'node:cluster'
-import type { Worker } from 'node:cluster'
 import type { Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { TidewireError } from '@tidewire/protocol'
-import type { Workers, WorkersOptions } from '../workers.ts'
-import { isMessage, sendSocket, stopReading } from './messages.ts'
+import type { WorkerCrash, WorkerStats, Workers, WorkersOptions } from '../workers.ts'
+import { stopReading } from './messages.ts'
 import type { Message } from './messages.ts'
+import { WorkerProcess } from './worker-process.ts'
+import type { WorkerHost } from './worker-process.ts'
 
 /** Between the end of a worker and the next one in its place: a program that fails at its start must not spin. */
 const RESTART_MS = [100, 500, 2_000, 5_000]
 /** A worker that lived so long was no false start. */
 const STABLE_MS = 10_000
-/** A worker that has been emptied gets so long to end. */
+/** A worker that has been emptied gets so long to end, and one that retires to see its kept connections end. */
 const END_MS = 10_000
+const RETIRE_MS = 12_000
 
 interface ClusterPackage {
   readonly IN_HOST_VARIABLE: string
   startInHostHub(): Promise<{ readonly path: string; close(): Promise<void> }>
 }
 
-export class Primary implements Workers {
+export class Primary implements Workers, WorkerHost {
   readonly #options: WorkersOptions
   readonly #environment: Record<string, string>
   readonly #closeHub: () => Promise<void>
-  readonly #workers = new Set<Worker>()
-  readonly #byIncarnation = new Map<string, Worker>()
+  readonly #count: number
+  readonly #workers = new Set<WorkerProcess>()
+  readonly #byIncarnation = new Map<string, WorkerProcess>()
   readonly #restarts = new Set<NodeJS.Timeout>()
+  readonly #whenReady = new Map<WorkerProcess, () => void>()
   #falseStarts = 0
+  #turn = 0
+  crashes = 0
+  #reloading: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
   static async start(options: WorkersOptions): Promise<Primary> {
@@ -38,92 +44,145 @@ export class Primary implements Workers {
     return primary
   }
 
-  private constructor(
-    options: WorkersOptions,
-    environment: Record<string, string>,
-    closeHub: () => Promise<void>,
-  ) {
+  private constructor(options: WorkersOptions, environment: Record<string, string>, closeHub: () => Promise<void>) {
     this.#options = options
+    this.#count = options.count ?? availableParallelism()
     this.#environment = environment
     this.#closeHub = closeHub
   }
 
   get pids(): readonly number[] {
-    return [...this.#workers].map((worker) => worker.process.pid!)
+    return [...this.#workers].map(({ pid }) => pid)
   }
 
   async #startAll(): Promise<void> {
-    const count = this.#options.count ?? availableParallelism()
     const stop = (): void => void this.close()
     process.on('SIGTERM', stop).on('SIGINT', stop)
-    await Promise.all(
-      Array.from(
-        { length: count },
-        () =>
-          new Promise<void>((resolve, reject) => {
-            const worker = this.#fork(resolve)
-            worker.once('exit', (code, signal) =>
-              reject(
-                new TidewireError(
-                  'TW_ERR_WORKER',
-                  `a worker ended with ${signal ?? code} before it served; its output says why`,
-                ),
-              ),
-            )
-          }),
-      ),
-    ).catch(async (error: unknown) => {
+    if (process.platform !== 'win32') {
+      process.on('SIGUSR2', () => {
+        this.reload().catch((error: Error) => console.error(`tidewire: ${error.message}`))
+      })
+    }
+    await Promise.all(Array.from({ length: this.#count }, () => this.#startOne())).catch(async (error: unknown) => {
       await this.close()
       throw error
     })
   }
 
-  #fork(handleReady: () => void = () => {}): Worker {
-    const worker = cluster.fork(this.#environment)
-    const startedAt = performance.now()
-    let incarnation: string | undefined
+  #fork(): WorkerProcess {
+    const worker = new WorkerProcess(this.#environment, this)
     this.#workers.add(worker)
-    worker.on('message', (message: unknown, socket: unknown) => {
-      if (!isMessage(message)) return
-      if (message.tidewire === 'upgrade') return this.#passOn(message, socket as Socket | undefined)
-      if (message.tidewire !== 'ready') return
-      incarnation = message.incarnation
-      this.#byIncarnation.set(incarnation, worker)
-      this.#tellSiblings()
-      handleReady()
-    })
-    worker.once('exit', () => {
-      this.#workers.delete(worker)
-      if (incarnation !== undefined) this.#byIncarnation.delete(incarnation)
-      if (this.#closing !== undefined) return
-      this.#tellSiblings()
-      this.#falseStarts = performance.now() - startedAt < STABLE_MS ? this.#falseStarts + 1 : 0
-      const timer = setTimeout(
-        () => {
-          this.#restarts.delete(timer)
-          this.#fork()
-        },
-        RESTART_MS[Math.min(this.#falseStarts, RESTART_MS.length - 1)],
-      )
-      this.#restarts.add(timer)
-    })
     return worker
+  }
+
+  /** Resolves when it serves; rejects when it ends before. */
+  async #startOne(): Promise<WorkerProcess> {
+    const worker = this.#fork()
+    const ready = new Promise<undefined>((resolve) => this.#whenReady.set(worker, () => resolve(undefined)))
+    const end = await Promise.race([ready, worker.ended])
+    this.#whenReady.delete(worker)
+    if (end === undefined) return worker
+    throw new TidewireError('TW_ERR_WORKER', `a worker ended with ${end} before it served; its output says why`)
+  }
+
+  // ---- what workers say
+
+  handleReady(worker: WorkerProcess): void {
+    this.#byIncarnation.set(worker.incarnation!, worker)
+    this.#tellSiblings()
+    this.#whenReady.get(worker)?.()
+  }
+
+  handleLeaving(worker: WorkerProcess): void {
+    this.#byIncarnation.delete(worker.incarnation!)
+    this.#tellSiblings()
+  }
+
+  passOn(message: Message & { readonly tidewire: 'upgrade' }, socket: Socket): void {
+    // In the turn in which it came, so that nothing has been read.
+    stopReading(socket)
+    const owner = this.#byIncarnation.get(message.to)
+    // Any other one tells the client that its session is gone.
+    const taker = owner?.isReachable === true ? owner : this.#anyServing()
+    if (taker === undefined) socket.destroy()
+    else taker.give(message, socket)
+  }
+
+  #anyServing(): WorkerProcess | undefined {
+    const serving = [...this.#byIncarnation.values()].filter(({ state, isReachable }) => state === 'serving' && isReachable)
+    return serving[this.#turn++ % Math.max(1, serving.length)]
+  }
+
+  handleExit(worker: WorkerProcess, code: number | null, signal: string | null): void {
+    this.#workers.delete(worker)
+    if (worker.incarnation !== undefined) this.#byIncarnation.delete(worker.incarnation)
+    if (this.#closing !== undefined) return
+    this.#tellSiblings()
+    // Whoever waits for it to serve is told otherwise.
+    if (worker.state === 'retiring' || this.#whenReady.has(worker)) return
+    this.crashes++
+    this.#falseStarts = performance.now() - worker.startedAt < STABLE_MS ? this.#falseStarts + 1 : 0
+    // All of them, several times in a row.
+    const rounds = Math.floor(Math.max(0, this.#falseStarts - 1) / this.#count)
+    const restartInMs = RESTART_MS[Math.min(rounds, RESTART_MS.length - 1)]!
+    const timer = setTimeout(() => {
+      this.#restarts.delete(timer)
+      this.#fill()
+    }, restartInMs)
+    this.#restarts.add(timer)
+    this.#reportCrash({ number: worker.number, pid: worker.pid, code, signal, restartInMs })
+  }
+
+  /** What is missing; a reload may have filled a place already. */
+  #fill(): void {
+    const missing = this.#count - this.#restarts.size - [...this.#workers].filter(({ state }) => state !== 'retiring').length
+    for (let n = 0; n < missing; n++) this.#fork()
+  }
+
+  #reportCrash(crash: WorkerCrash): void {
+    const { onCrash } = this.#options
+    if (onCrash !== undefined) return onCrash(crash)
+    const { number, pid, code, signal, restartInMs } = crash
+    console.error(`tidewire: worker ${number} (pid ${pid}) ended with ${signal ?? code}; another one takes its place in ${restartInMs} ms`)
   }
 
   #tellSiblings(): void {
     const message: Message = { tidewire: 'siblings', incarnations: [...this.#byIncarnation.keys()] }
-    for (const worker of this.#byIncarnation.values()) worker.send(message)
+    for (const worker of this.#byIncarnation.values()) worker.tell(message)
   }
 
-  #passOn(message: Message & { tidewire: 'upgrade' }, socket: Socket | undefined): void {
-    // The client has gone on the way.
-    if (socket === undefined) return
-    // In the turn in which it came, so that nothing has been read.
-    stopReading(socket)
-    socket.on('error', () => socket.destroy())
-    const owner = this.#byIncarnation.get(message.to)
-    if (owner === undefined || !owner.isConnected()) return void socket.destroy()
-    sendSocket(owner as never, message, socket)
+  // ---- what the application wants
+
+  async stats(): Promise<WorkerStats[]> {
+    return Promise.all(
+      [...this.#workers].map(async (worker) => {
+        const { number, pid, state, startedAt } = worker
+        const figures = state === 'starting' ? undefined : await worker.figures()
+        return { number, pid, state, uptimeMs: Math.round(performance.now() - startedAt), ...(figures === undefined ? {} : { figures }) }
+      }),
+    )
+  }
+
+  reload(): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(new TidewireError('TW_ERR_WORKER', 'the workers are being ended'))
+    return (this.#reloading ??= this.#reload().finally(() => (this.#reloading = undefined)))
+  }
+
+  /** First all new ones, then none of the old ones gets a connection, then these end: nobody who moves has to move twice. */
+  async #reload(): Promise<void> {
+    const old = [...this.#workers]
+    const fresh: WorkerProcess[] = []
+    try {
+      // One at a time: what starts takes its core from those that serve.
+      for (let n = 0; n < this.#count; n++) fresh.push(await this.#startOne())
+    } catch (error) {
+      for (const worker of fresh) worker.state = 'retiring'
+      await Promise.all(fresh.map((worker) => this.#end(worker, 'retire')))
+      if (this.#closing === undefined) this.#fill()
+      throw new TidewireError('TW_ERR_WORKER', `the workers are not reloaded, the old ones go on: ${(error as Error).message}`, { cause: error })
+    }
+    for (const worker of old) worker.state = 'retiring'
+    await Promise.all(old.map((worker) => this.#end(worker, 'retire')))
   }
 
   close(): Promise<void> {
@@ -132,17 +191,18 @@ export class Primary implements Workers {
 
   async #close(): Promise<void> {
     for (const timer of this.#restarts) clearTimeout(timer)
-    const { notice = 0, timeout = 20_000 } = this.#options.drain ?? {}
-    await Promise.all(
-      [...this.#workers].map(async (worker) => {
-        const ended = new Promise((resolve) => worker.once('exit', resolve))
-        const force = setTimeout(() => worker.process.kill('SIGKILL'), notice + timeout + END_MS)
-        if (worker.isConnected()) worker.send({ tidewire: 'stop' } satisfies Message)
-        await ended
-        clearTimeout(force)
-      }),
-    )
+    await Promise.all([...this.#workers].map((worker) => this.#end(worker, 'stop')))
     await this.#closeHub()
+  }
+
+  async #end(worker: WorkerProcess, how: 'retire' | 'stop'): Promise<void> {
+    // It does not listen to us yet.
+    if (worker.incarnation === undefined) worker.kill()
+    const { notice = 0, timeout = 20_000 } = this.#options.drain ?? {}
+    const force = setTimeout(() => worker.kill(), notice + timeout + END_MS + (how === 'retire' ? RETIRE_MS : 0))
+    worker.tell({ tidewire: how })
+    await worker.ended
+    clearTimeout(force)
   }
 }
 

@@ -1,12 +1,25 @@
-// A server on three processes, for workers.test.ts: prints its port, and when it has ended.
+// A server on several processes, for workers.test.ts. Prints JSON lines: its process ids when all serve, crashes, and answers to the lines "stats" and
+// "reload" of its input.
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import { createInterface } from 'node:readline'
 import { Server } from 'tidewire'
 import { startWorkers } from 'tidewire/workers'
 
+const { TEST_COUNT = '3', TEST_CERTIFICATE, TEST_FAILS } = process.env
+const say = (line: object): void => console.log(JSON.stringify(line))
+
 const workers = await startWorkers(
   async (worker) => {
-    const http = createServer((_req, res) => res.end(String(process.pid)))
+    // The start fails while this file is there.
+    if (TEST_FAILS !== undefined && existsSync(TEST_FAILS)) process.exit(3)
+    const answer = (_req: unknown, res: { end(text: string): void }): void => res.end(String(process.pid))
+    const http =
+      TEST_CERTIFICATE === undefined
+        ? createServer(answer)
+        : createTlsServer({ cert: readFileSync(`${TEST_CERTIFICATE}/cert.pem`), key: readFileSync(`${TEST_CERTIFICATE}/key.pem`) }, answer)
     const io = new Server(http, { cluster: worker.cluster })
     io.on('connection', (socket) => {
       socket.on('where', (answer: (pid: number, relayed: number) => void) => answer(process.pid, 0))
@@ -21,6 +34,18 @@ const workers = await startWorkers(
     process.env['TEST_PORT'] = String((http.address() as AddressInfo).port)
     return io
   },
-  { count: 3, drain: { spread: 0, timeout: 5_000 } },
+  { count: Number(TEST_COUNT), drain: { spread: 0, timeout: 5_000 }, onCrash: (crash) => say({ crash }) },
 )
-if (workers !== undefined) console.log(JSON.stringify({ pids: workers.pids }))
+if (workers !== undefined) {
+  say({ pids: workers.pids })
+  ;(process.stdin as Socket).unref()
+  createInterface({ input: process.stdin }).on('line', (line) => {
+    if (line === 'stats') void workers.stats().then((stats) => say({ stats, crashes: workers.crashes }))
+    else {
+      workers.reload().then(
+        () => say({ reloaded: workers.pids }),
+        (error: Error) => say({ notReloaded: error.message }),
+      )
+    }
+  })
+}
