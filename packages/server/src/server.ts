@@ -478,7 +478,7 @@ export class Server<
 
   // ---- forwarded to the main namespace
 
-  /** Adds a middleware to the main namespace; an error given to `next`, thrown or rejected refuses the client. */
+  /** Adds a middleware to the main namespace: an error given to `next` refuses the client with its message; one that is thrown is reported too, and not shown. */
   use(middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): this {
     this.sockets.use(middleware)
     return this

@@ -24,7 +24,7 @@ import type { LocalSessions, PendingUpgrade, RemoteSessions, SessionRequest, Rel
 import type { EngineHandler } from './contract.ts'
 import type { Edge, Owner } from './door.ts'
 import type { PollExchange } from './poll-exchange.ts'
-import { emitGuarded } from '../events/guarded.ts'
+import { callGuarded, emitGuarded } from '../events/guarded.ts'
 import { resolveEngineOptions } from './engine-options.ts'
 import type { EngineOptions, ResolvedEngineOptions } from './engine-options.ts'
 import { RequestFacts, queryOf } from './request-facts.ts'
@@ -266,7 +266,7 @@ export class Engine extends EventEmitter {
         if (isAllowed) return
         this.#refuseExchange(req, exchange, originRefusal(req))
         exchange = undefined
-      })
+      }, this.#reportCorsError)
     }
     if (exchange !== undefined) this.#servePlainExchange(req, exchange)
   }
@@ -303,13 +303,13 @@ export class Engine extends EventEmitter {
         }
         if (verdict.isAllowed) return done()
         done(originRefusal(req))
-      })
+      }, this.#reportCorsError)
     }
     if (this.#middlewares.length === 0) return checkOrigin()
     runMiddlewares(this.#middlewares, req, res, (error) => {
       if (error) return done(rejection('BAD_REQUEST', { name: 'MIDDLEWARE_FAILURE', error }))
       checkOrigin()
-    })
+    }, (error) => this.#reportUserError(error, 'engine middleware'))
   }
 
   #allow(req: EngineRequest, done: (refusal?: EngineRejection) => void): void {
@@ -327,12 +327,11 @@ export class Engine extends EventEmitter {
       const refusal = rejection('FORBIDDEN', { message: error })
       done(typeof error === 'string' && error !== '' ? { ...refusal, message: error } : refusal)
     }
-    try {
-      const result: unknown = allowRequest(req, answer)
-      if (result instanceof Promise) result.catch((error: unknown) => answer(messageOf(error), false))
-    } catch (error) {
-      answer(messageOf(error), false)
-    }
+    // What it throws is not for the client to read.
+    callGuarded(allowRequest, this.opts, [req, answer], (error) => {
+      this.#reportUserError(error, 'allowRequest')
+      answer(undefined, false)
+    })
   }
 
   /** Cross-site requests that would ride on the user's cookies, or read a session through a script (docs/decisions/0005). */
@@ -391,6 +390,8 @@ export class Engine extends EventEmitter {
     }
   }
 
+  readonly #reportCorsError = (error: unknown): void => this.#reportUserError(error, 'cors')
+
   readonly #reportUserError = (error: unknown, event: string): void => this.host.handleUserError(error, event)
 
   /** To listeners of the application, whose errors are theirs. */
@@ -418,7 +419,10 @@ export class Engine extends EventEmitter {
   }
 
   #withId(req: EngineRequest, fail: (reason: EngineRejection) => void, open: (id: string) => void): void {
-    const refuse = (error: unknown): void => fail(rejection('BAD_REQUEST', { name: 'ID_GENERATION_ERROR', error }))
+    const refuse = (error: unknown): void => {
+      this.#reportUserError(error, 'generateId')
+      fail(rejection('BAD_REQUEST', { name: 'ID_GENERATION_ERROR', error }))
+    }
     const take = (made: string): void => {
       if (this.#remote === undefined || made.startsWith(this.#ids.incarnation)) open(made)
       else fail(rejection('BAD_REQUEST', { name: 'ID_GENERATION_ERROR', id: made }, 'in a cluster an id of generateId must begin with io.cluster.incarnation, by which other nodes know the owner'))
@@ -629,10 +633,6 @@ function isPython({ headers }: EngineRequest): boolean {
 function isOldInternetExplorer(headers: IncomingHttpHeaders): boolean {
   const agent = headers['user-agent']
   return agent !== undefined && (agent.includes(';MSIE') || agent.includes('Trident/'))
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 /** The general text of a code; what the application said to the client is in the context. */

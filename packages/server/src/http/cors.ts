@@ -56,11 +56,12 @@ function resolveOptions(config: CorsOptions | CorsOptionsDelegate, req: Incoming
   return done(null, config)
 }
 
-/** Calls `done` once, synchronously unless an option is a function that answers later. A function that throws or rejects refuses. */
+/** Calls `done` once, synchronously unless an option is a function that answers later. A function that throws or rejects refuses, and is reported. */
 export function checkCors(
   config: CorsOptions | CorsOptionsDelegate,
   req: IncomingMessage,
   done: (error: Error | null, verdict: CorsVerdict) => void,
+  report: (error: unknown) => void,
 ): void {
   const nobody: CorsVerdict = { isAllowed: false, headers: {}, preflightStatus: undefined }
   let isAnswered = false
@@ -70,12 +71,16 @@ export function checkCors(
     done(error, verdict)
   }
   const fail = (error: unknown): void => answer(error instanceof Error ? error : new Error(String(error)), nobody)
-  guarded(fail, () =>
+  const crash = (error: unknown): void => {
+    report(error)
+    fail(error)
+  }
+  guarded(crash, () =>
     resolveOptions(config, req, (error, options) => {
       if (error) return fail(error)
       const { origin = '*' } = options
       if (typeof origin !== 'function') return answer(null, judge(req, options, origin))
-      guarded(fail, () =>
+      guarded(crash, () =>
         origin(req.headers.origin, (originError, allowed) => {
           if (originError) fail(originError)
           else answer(null, judge(req, options, allowed ?? false))

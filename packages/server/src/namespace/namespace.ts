@@ -111,7 +111,10 @@ export class Namespace<
     return this._ids++
   }
 
-  /** Adds a middleware for sockets that connect; an error given to `next`, thrown or rejected refuses them. */
+  /**
+   * Adds a middleware for sockets that connect. An error given to `next` refuses them, and they get its message and `data`; one that is thrown
+   * or rejected refuses them with "internal server error", and is reported.
+   */
   use(middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): this {
     this.middlewares.push(middleware)
     return this
@@ -201,7 +204,11 @@ export class Namespace<
         if (error) done(error instanceof Error ? error : new Error(String(error)))
         else run(index + 1)
       }
-      callGuarded(middlewares[index]!, this, [socket, next], (error) => next(error || new Error('middleware failed')))
+      callGuarded(middlewares[index]!, this, [socket, next], (error) => {
+        this.server.handleHandlerError(error, { socket: socket as Socket<any, any, any, any>, event: 'middleware' })
+        // What it says is not for the client to read.
+        next(new Error('internal server error'))
+      })
     }
     run(0)
   }
