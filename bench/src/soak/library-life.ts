@@ -73,6 +73,11 @@ export class LibraryLife {
     socket.on('blink', (n: number) => this.#watch.takeVolatile(n))
     socket.on('question', (x: number, done: (answer: number) => void) => done(answerTo(x)))
     socket.on('disconnect', (reason: string) => {
+      // Only now: an engine that is about to upgrade closes later, and messages come in until then.
+      if (library.revision === 4) {
+        this.#watch.reset()
+        this.#sent = 0
+      }
       if (!this.#disconnectExpected) tally.fail(`${this.#name}: disconnected, ${reason}`)
     })
     try {
@@ -235,10 +240,6 @@ export class LibraryLife {
     const id = this.#socket.id
     this.#disconnectExpected = true
     const back = this.#connected('reconnect')
-    if (library.revision === 4) {
-      this.#watch.reset()
-      this.#sent = 0
-    }
     this.#watch.note('cut')
     this.#socket.io.engine.close()
     await back

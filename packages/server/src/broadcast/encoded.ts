@@ -5,6 +5,9 @@ import type { PacketBody, SocketPacket, SocketRevision } from '@tidewire/protoco
 import type { Codec } from '../codec.ts'
 import { OutgoingMessage, UncompressedMessage } from '../engine/outgoing-message.ts'
 
+/** So much more than it needs may a kept attachment hold. */
+const PIECE_SLACK_BYTES = 256
+
 export class EncodedPacket {
   readonly #codec: Codec
   #packet: SocketPacket | undefined
@@ -29,6 +32,17 @@ export class EncodedPacket {
     encoded.#nsp = nsp
     encoded.#id = id
     return encoded
+  }
+
+  /**
+   * The same, to be kept for long: without the messages and frames that were made of it. Those, and small attachments, are often pieces of
+   * larger buffers (Node's pool is 64 KiB, a read up to that), all of which a piece of 50 bytes would hold. @throws ProtocolError
+   */
+  toKeep(): EncodedPacket {
+    if (!this.#codec.isJson) return new EncodedPacket(this.packet, this.#codec).withOffset(this.#offset)
+    const { body } = this
+    const attachments = body.attachments.map((bytes) => (isPiece(bytes) ? new Uint8Array(bytes) : bytes))
+    return EncodedPacket.received({ json: body.json, attachments }, this.#nsp, this.#id, this.#codec).withOffset(this.#offset)
   }
 
   /** `offset` travels as last argument to those who can recover with it: revision 5. Before anything else is asked. */
@@ -88,4 +102,8 @@ export class EncodedPacket {
     const json = this.#offset === undefined || revision === 4 ? body.json : `${body.json.slice(0, -1)},${JSON.stringify(this.#offset)}]`
     return [eventText({ json, attachments }, this.#nsp, this.#id), ...attachments].map((chunk) => new OutgoingMessage(chunk))
   }
+}
+
+function isPiece(bytes: Uint8Array): boolean {
+  return bytes.buffer.byteLength > bytes.byteLength + PIECE_SLACK_BYTES
 }

@@ -37,6 +37,8 @@ export interface PersistedSession {
 export interface RestoredSession extends PersistedSession {
   /** Arguments of each event that was missed, with its offset. Read when the session is resumed, so that nothing falls in between. */
   readonly missedPackets: unknown[][]
+  /** The same as they are sent, from an adapter that has them encoded. */
+  readonly missed?: () => EncodedPacket[]
 }
 
 /** Connection state recovery: how long, how much. See docs/guides/recovery.md. */
@@ -112,11 +114,12 @@ export class SessionAwareAdapter extends Adapter {
     const seq = isKept ? this.#log.next() : this.#log.seq
     if (encoded.id === undefined) encoded.withOffset(offsetOf(seq))
     // Encoded before it is sent: an event that cannot be written reaches nobody, now or later.
+    const kept = isKept ? encoded.toKeep() : undefined
     const bytes = isKept ? encoded.messages(5).reduce((sum, message) => sum + message.byteLength, 0) : 0
     this.deliver(encoded, options)
-    if (!isKept) return
+    if (kept === undefined) return
     const except = options.except === undefined || options.except.size === 0 ? undefined : new Set(options.except)
-    this.#log.append({ seq, encoded, rooms: [...options.rooms], except, at: performance.now(), bytes })
+    this.#log.append({ seq, encoded: kept, rooms: [...options.rooms], except, at: performance.now(), bytes })
   }
 
   /** A packet for one socket that is not in its room yet. */
@@ -211,15 +214,16 @@ export class SessionAwareAdapter extends Adapter {
     if (seq < this.#log.truncated && this.#log.truncatedAt > disconnectedAt - this.#heartbeatMs) return 'events lost'
     const missed = (): EncodedPacket[] => {
       const { rooms, history } = record
-      if (history === undefined) return this.#log.since(seq, rooms).map((event) => event.encoded)
+      if (history === undefined) return this.#log.since(seq, rooms).map(({ encoded }) => encoded.toKeep())
       const wasIn = (room: Room, at: number): boolean => history.wasIn(room, at, rooms.has(room))
-      return this.#log.since(seq, new Set([...rooms, ...history.rooms()]), wasIn).map((event) => event.encoded)
+      return this.#log.since(seq, new Set([...rooms, ...history.rooms()]), wasIn).map(({ encoded }) => encoded.toKeep())
     }
     return {
       sid: record.sid,
       pid,
       rooms: [...record.rooms],
       data: record.data,
+      missed,
       get missedPackets() {
         return missed().map((encoded) => encoded.dataOf(5) as unknown[])
       },
