@@ -75,7 +75,7 @@ describe('advisories about socket.io and engine.io', () => {
     ['lengths without packets', '1'.repeat(900_000)],
     ['a length that no number holds', `${'9'.repeat(900_000)}:4`],
     ['a length that is too long', '999999:4x'],
-  ])('[EIO-44, EIO-77] CVE-2020-36048: a revision 3 POST of %s is answered', async (_what, body) => {
+  ])('[EIO-44, EIO-79] CVE-2020-36048: a revision 3 POST of %s is answered', async (_what, body) => {
     server = await start()
     const client = await new PollingClient(server.port, 3).connect()
     expect((await client.post(body)).status).toBe(200)

@@ -45,7 +45,7 @@ class Flooded {
 const numbered = (count: number): string[] => Array.from({ length: count }, (_, n) => `42["n",${n}]`)
 
 describe('a flood of events', () => {
-  it('[EIO-77] over WebSocket is handled in slices, in order, and a neighbour is answered in between', async () => {
+  it('[EIO-79] over WebSocket is handled in slices, in order, and a neighbour is answered in between', async () => {
     server = await start()
     const flooded = new Flooded()
     const flooder = await new RawWebSocket(server.port).join()
@@ -67,7 +67,7 @@ describe('a flood of events', () => {
     expect(server.io.stats().limits.packetsPerTurn).toBeGreaterThan(100)
   })
 
-  it('[EIO-77] in one POST is handled in slices, in order, and a neighbour is answered in between', async () => {
+  it('[EIO-79] in one POST is handled in slices, in order, and a neighbour is answered in between', async () => {
     server = await start()
     const flooded = new Flooded()
     const flooder = await new PollingClient(server.port).connect()
@@ -88,7 +88,7 @@ describe('a flood of events', () => {
     expect(flooded.maxPerTurn).toBeLessThanOrEqual(2 * 256)
   })
 
-  it('[EIO-77] of many clients leaves a neighbour its turns, and each gets what it sent handled', async () => {
+  it('[EIO-79] of many clients leaves a neighbour its turns, and each gets what it sent handled', async () => {
     server = await start()
     const flooded = new Flooded()
     const flooders = await Promise.all(Array.from({ length: 20 }, () => new RawWebSocket(server.port).join()))
@@ -107,7 +107,7 @@ describe('a flood of events', () => {
     expect(flooded).toMatchObject({ handled: 200_000, isInOrder: true })
   })
 
-  it('[EIO-77] is cut off when the session closes, and the rest is not handled', async () => {
+  it('[EIO-79] is cut off when the session closes, and the rest is not handled', async () => {
     server = await start()
     let handled = 0
     server.io.on('connection', (socket) => {
@@ -122,7 +122,7 @@ describe('a flood of events', () => {
     expect(handled).toBe(300)
   })
 
-  it('[EIO-77] of WebSocket pings and pongs is sliced too', async () => {
+  it('[EIO-79] of WebSocket pings and pongs is sliced too', async () => {
     server = await start()
     const flooder = await new RawWebSocket(server.port).join()
     flooder.socket.write(

@@ -54,7 +54,7 @@ describe('a client that asks for many namespaces', () => {
     await client.until('40/dyn-2,{"sid"')
   })
 
-  it('[SIO-24, EIO-77] that do not exist is refused each time, in slices, and nothing is kept', async () => {
+  it('[SIO-24, EIO-79] that do not exist is refused each time, in slices, and nothing is kept', async () => {
     server = await start()
     const flooder = await new RawWebSocket(server.port).join()
     const neighbour = await new RawWebSocket(server.port).join()
