@@ -18,6 +18,7 @@ const GROUPS: Record<string, string> = {
 
 function amount(value: number, unit: Limit['unit']): string {
   if (value === Number.MAX_SAFE_INTEGER) return '2^53 - 1'
+  if (value === Infinity) return 'none'
   if (unit === 'count') return value.toLocaleString('en-US')
   if (unit === 'ms') return value >= 1_000 && value % 100 === 0 ? `${value / 1_000} s` : `${value} ms`
   if (unit === 'bytes' && value >= 1_024 && value % 1_024 === 0)

@@ -121,6 +121,10 @@ export class Connection implements SessionHandler, Receiver {
 
   #closeWith(error: Error, reason: string): void {
     for (const socket of this.#all()) socket.handleError(error)
+    this.#closeFor(reason)
+  }
+
+  #closeFor(reason: string): void {
     if (this.conn.readyState === 'open') this.conn.close(false, { code: POLICY_VIOLATION, reason })
   }
 
@@ -131,12 +135,12 @@ export class Connection implements SessionHandler, Receiver {
     const socket = this.#socketIn(packet.nsp)
     if (socket !== undefined) socket.handlePacket(packet)
     // Revision 4: early 2.x clients may send before they are answered; their servers ignored it.
-    else if (this.revision === 5) this.close()
+    else if (this.revision === 5) this.#closeFor('a packet for a namespace that was not joined')
   }
 
   #handleConnect({ nsp, data }: SocketPacket): void {
     if (this.revision === 5) {
-      if (this.#socketIn(nsp) !== undefined) return this.close()
+      if (this.#socketIn(nsp) !== undefined) return this.#closeFor('a second CONNECT for one namespace')
       return this.#join(nsp, typeof data === 'object' && data !== null ? data : {})
     }
     const mark = nsp.indexOf('?')

@@ -28,6 +28,7 @@ export type LimitName =
   | 'maxAckId'
   | 'pongBytes'
   | 'maxOutboxBytes'
+  | 'maxSessions'
   | 'connectTimeout'
   | 'upgradeTimeout'
   | 'pingTimeout'
@@ -112,7 +113,7 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
     default: 10,
     unit: 'ms',
     consequence:
-      'connections with more to handle take turns; those for which this turn has no time left wait for the next',
+      'a slice ends when its handlers have taken this long; connections with more to handle take turns, and those for which this turn has no time left wait for the next',
     reason: 'many such clients together must not keep their neighbours waiting either',
   },
   maxNamespaces: {
@@ -160,6 +161,13 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
     consequence:
       'one turn may send this many times `maxOutboxBytes` to a client that reads, before it is closed as a slow consumer',
     reason: 'a burst that the next write can take is no slow reader',
+  },
+  maxSessions: {
+    default: Infinity,
+    unit: 'count',
+    option: 'maxSessions',
+    consequence: 'further handshakes are refused with 503; clients try again',
+    reason: 'how many a process bears is known to the operator alone; without a bound the heartbeat ends those that say nothing, after 45 s',
   },
   // ---- time
   connectTimeout: {

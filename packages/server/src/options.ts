@@ -45,7 +45,7 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
 
 const KNOWN: ReadonlySet<string> = new Set<keyof ServerOptions>([
   'path', 'serveClient', 'adapter', 'cluster', 'parser', 'connectTimeout', 'connectionStateRecovery', 'cleanupEmptyChildNamespaces',
-  'onHandlerError', 'health', 'maxAttachments', 'maxDepth', 'maxNamespaces', 'maxEmptyNamespaces', 'pingTimeout', 'pingInterval', 'upgradeTimeout', 'maxHttpBufferSize',
+  'onHandlerError', 'health', 'maxAttachments', 'maxDepth', 'maxSessions', 'maxNamespaces', 'maxEmptyNamespaces', 'pingTimeout', 'pingInterval', 'upgradeTimeout', 'maxHttpBufferSize',
   'maxOutboxBytes', 'allowRequest', 'transports', 'allowUpgrades', 'perMessageDeflate', 'httpCompression', 'initialPacket',
   'cookie', 'cors', 'allowEIO3', 'wsEngine', 'addTrailingSlash', 'destroyUpgrade', 'destroyUpgradeTimeout', 'directHttp',
 ])

@@ -19,6 +19,8 @@ export interface EngineOptions {
   maxHttpBufferSize?: number
   /** Bytes waiting for one slow reader before its session is closed. Default 1e6 (at least `maxHttpBufferSize`). */
   maxOutboxBytes?: number
+  /** Sessions of this node; further handshakes are refused with 503. Default: no bound. */
+  maxSessions?: number
   /** Decides over a handshake: `fn(undefined, true)` lets it in, `fn("why", false)` refuses with 403. Default: all are let in. */
   allowRequest?: (req: IncomingMessage, fn: (error: string | null | undefined, isAllowed: boolean) => void) => void
   /** Transports that are served; webtransport needs an HTTP/3 engine besides (`onWebTransportSession`). Default polling and websocket. */

@@ -49,6 +49,11 @@ const DRAINING: EngineRejection = {
   status: 503,
 }
 
+const FULL: EngineRejection = {
+  ...rejection('BAD_REQUEST', { name: 'SERVER_FULL' }, 'this node serves as many sessions as its maxSessions allows; try again later'),
+  status: 503,
+}
+
 const PLAIN_HEADERS: readonly string[] = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff']
 const NO_HEADERS: readonly string[] = []
 const NO_ANSWER_HEADERS: Readonly<Record<string, string>> = {}
@@ -245,6 +250,7 @@ export class Engine extends EventEmitter {
     const { cors, cookie } = this.opts
     return (
       !this.#context.isDraining &&
+      this.#sessions.size < (this.opts.maxSessions ?? Infinity) &&
       !this.#mustKeepRequests &&
       (this.#remote === undefined || this.#remote.isReady) &&
       this.listenerCount('connection_error') === 0 &&
@@ -315,6 +321,7 @@ export class Engine extends EventEmitter {
   #allow(req: EngineRequest, done: (refusal?: EngineRejection) => void): void {
     if (this.#isClosed) return done(rejection('BAD_REQUEST', { name: 'SERVER_CLOSED' }, 'the server is shutting down'))
     if (this.#context.isDraining) return done(DRAINING)
+    if (this.#isFull) return done(FULL)
     const { allowRequest } = this.opts
     const forgery = this.#forgeryRefusal(req)
     if (forgery !== undefined) return done(forgery)
@@ -332,6 +339,13 @@ export class Engine extends EventEmitter {
       this.#reportUserError(error, 'allowRequest')
       answer(undefined, false)
     })
+  }
+
+  get #isFull(): boolean {
+    const { maxSessions } = this.opts
+    if (maxSessions === undefined || this.#sessions.size < maxSessions) return false
+    this.#context.counters.hit('maxSessions')
+    return true
   }
 
   /** Cross-site requests that would ride on the user's cookies, or read a session through a script (docs/decisions/0005). */
@@ -593,6 +607,7 @@ export class Engine extends EventEmitter {
 
   #openWebTransport(transport: WebTransportTransport): void {
     if (!this.isReady) return transport.refuse('the server is shutting down, or not ready yet; try again')
+    if (this.#isFull) return transport.refuse(FULL.hint!)
     const req = webTransportRequest()
     this.#withId(
       req,

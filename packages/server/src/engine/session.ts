@@ -241,12 +241,12 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
         return
       }
       case 'ping':
-        if (this.protocol === 4) return this.#end('transport error', new Error('invalid heartbeat direction'))
+        if (this.protocol === 4) return this.#end('transport error', new ProtocolError('TW_ERR_ENGINE_PACKET', 'invalid heartbeat direction'))
         this.#push(PONG)
         this.#tell('heartbeat')
         return
       case 'pong':
-        if (this.protocol === 3) return this.#end('transport error', new Error('invalid heartbeat direction'))
+        if (this.protocol === 3) return this.#end('transport error', new ProtocolError('TW_ERR_ENGINE_PACKET', 'invalid heartbeat direction'))
         // Only a pong that was asked for is a sign of life (spec: EIO-72).
         if (this.#timing === 'pong due') this.#setTimer('ping due', this.#context.pingInterval)
         this.#tell('heartbeat')
@@ -412,7 +412,7 @@ function isSlowConsumer(description: unknown): boolean {
 }
 
 function closeFrameOf(description: unknown): Partial<CloseFrame> {
-  return description instanceof ProtocolError && description.closeCode !== undefined ? { code: description.closeCode, reason: description.message } : {}
+  return description instanceof ProtocolError ? { code: description.closeCode ?? 1008, reason: description.message } : {}
 }
 
 /** What handlers get: text, or bytes of their own as a Buffer. */

@@ -107,6 +107,32 @@ describe('a flood of events', () => {
     expect(flooded).toMatchObject({ handled: 200_000, isInOrder: true })
   })
 
+  it('[EIO-79] whose handlers are slow gets smaller slices', async () => {
+    server = await start()
+    const flooder = await new RawWebSocket(server.port).join()
+    let handled = 0
+    server.io.sockets.sockets.forEach((socket) =>
+      socket.on('n', () => {
+        handled++
+        const until = performance.now() + 2
+        while (performance.now() < until);
+      }),
+    )
+    let maxPerTurn = 0
+    let before = 0
+    const sample = (): void => {
+      maxPerTurn = Math.max(maxPerTurn, handled - before)
+      before = handled
+      if (handled < 250) setImmediate(sample)
+    }
+    sample()
+    flooder.socket.write(Buffer.concat(numbered(250).map((text) => maskedFrame(text))))
+    await expect.poll(() => handled, { interval: 5, timeout: 10_000 }).toBe(250)
+
+    // Two looks at the clock in a slice, two slices in a turn.
+    expect(maxPerTurn).toBeLessThanOrEqual(64)
+  })
+
   it('[EIO-79] is cut off when the session closes, and the rest is not handled', async () => {
     server = await start()
     let handled = 0

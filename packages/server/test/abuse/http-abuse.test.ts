@@ -85,6 +85,21 @@ describe('slow requests', () => {
     expect(server.io.stats().limits.pingTimeout).toBe(300)
   })
 
+  it('[EIO-83] handshakes above `maxSessions` are refused with 503 and the reason, and served again when there is room', async () => {
+    server = await start({ maxSessions: 2 })
+    const first = await new RawWebSocket(server.port).join()
+    const second = await new PollingClient(server.port).connect()
+    const refused = await send(server.port, 'GET', polling(4))
+    expect(refused).toMatchObject({ status: 503, body: expect.stringContaining('maxSessions') })
+    expect((await wire(websocket(4)).refusal()).status).toBe(503)
+    expect((await second.post('40')).body).toBe('ok')
+    expect(server.io.stats()).toMatchObject({ limits: { maxSessions: 2 }, refusals: { SERVER_FULL: 2 } })
+    first.socket.destroy()
+    await expect.poll(() => server.io.stats().sessions.open).toBe(1)
+
+    expect((await send(server.port, 'GET', polling(4))).status).toBe(200)
+  })
+
   it('[SIO-25] WebSockets that join no namespace are closed with the reason', async () => {
     server = await start({ connectTimeout: 200 })
     const idle = await Promise.all(Array.from({ length: 200 }, () => new RawWebSocket(server.port)))

@@ -273,7 +273,7 @@ describe('connections', () => {
     await wire.next()
     wire.ws.send('42["e"]')
 
-    expect((await wire.end()).code).toBe(1005)
+    expect(await wire.end()).toEqual({ code: 1008, reason: 'a packet for a namespace that was not joined' })
   })
 
   it('[SIO-27] that ask twice for a namespace get one socket', async () => {
