@@ -2,7 +2,7 @@
 import { createServer } from 'node:http'
 import { Server } from 'tidewire'
 
-const http = createServer()
+const http = createServer().listen(3000)
 const io = new Server(http)
 io.on('connection', (socket) => {
   socket.on('join', (room) => socket.join(room))
@@ -11,5 +11,3 @@ io.on('connection', (socket) => {
     ack('sent')
   })
 })
-http.listen(3000)
-process.once('SIGTERM', () => io.drain({ timeout: 2_000 }).then(() => io.close()))

@@ -74,16 +74,3 @@ it('examples/hello is the code of the README', () => {
 
   expect(examples.map(withoutComments)).toEqual(blocks.map(withoutComments))
 })
-
-it('both READMEs hold the same code and the same versions', () => {
-  const facts = (file: string) => {
-    const text = readFileSync(join(root, file), 'utf8')
-    return {
-      code: [...text.matchAll(/```js\n([\s\S]*?)```/g)].map((match) => match[1]),
-      versions: (text.match(/\d+\.\d+\.\d+/g) ?? []).toSorted(),
-      links: (text.match(/\]\((docs|examples)[^)]*\)/g) ?? []).toSorted(),
-    }
-  }
-
-  expect(facts('README.zh-CN.md')).toEqual(facts('README.md'))
-})

@@ -1,6 +1,8 @@
 // Everything that users can import or hold has a doc comment that an editor shows.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { ENTRIES, readPublicSurface } from './public-surface.ts'
+import { ENTRIES, readPublicSurface, root } from './public-surface.ts'
 
 /** Others are typos, or text that begins with an @ and is cut there. */
 const TAGS: ReadonlySet<string> = new Set([
@@ -37,6 +39,27 @@ describe('doc comments', () => {
     ]) {
       expect(surface.map((one) => one.name)).toContain(name)
     }
+  })
+
+  it('knows every entry of the packages', () => {
+    const sources = ['protocol', 'server', 'client', 'cluster'].flatMap((name) => {
+      const { exports } = JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')) as {
+        exports: Record<string, { 'tidewire-source'?: string | Record<string, string> }>
+      }
+      return Object.values(exports).flatMap(({ 'tidewire-source': source }) =>
+        Object.values(typeof source === 'string' ? [source] : (source ?? {})).map((file) =>
+          join('packages', name, file),
+        ),
+      )
+    })
+    // Both export what exports.ts does.
+    const entries = [
+      ...ENTRIES.map(([, , file]) => file),
+      'packages/client/src/index.ts',
+      'packages/client/src/browser.ts',
+    ]
+
+    expect([...new Set(sources)].filter((file) => !entries.includes(file))).toEqual([])
   })
 
   it('are on every public declaration', () => {

@@ -12,6 +12,7 @@ export const ENTRIES: readonly (readonly [name: string, project: string, file: s
   ['@tidewire/protocol', 'packages/protocol', 'packages/protocol/src/index.ts'],
   ['tidewire', 'packages/server', 'packages/server/src/index.ts'],
   ['tidewire/adapter', 'packages/server', 'packages/server/src/adapter.ts'],
+  ['tidewire/bun', 'packages/server', 'packages/server/src/bun.ts'],
   ['tidewire/workers', 'packages/server', 'packages/server/src/workers.ts'],
   ['@tidewire/client', 'packages/client', 'packages/client/src/exports.ts'],
   ['@tidewire/client/websocket', 'packages/client', 'packages/client/src/websocket.ts'],

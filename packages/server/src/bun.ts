@@ -11,7 +11,7 @@ export { BunEngine, BunEngine as Server } from './bun/bun-engine.ts'
 export type { BunEngineOptions, BunHandler } from './bun/bun-engine.ts'
 export type { BunServer, BunSocket, BunWebSocketHandlers } from './bun/bun-types.ts'
 
-/** What is needed of a `Server` of tidewire. */
+/** What is needed of a `Server` of tidewire. @internal */
 export interface SocketServer {
   readonly opts: Partial<ServerOptions>
   readonly ids: IdSource
@@ -22,8 +22,9 @@ export interface SocketServer {
 
 /** Everything that `Bun.serve` takes, but for `websocket`. */
 export interface BunServeOptions {
-  /** Default 3000, as Bun's. */
+  /** Port to listen on. Default 3000, as Bun's. */
   port?: number | string
+  /** Address to listen on. Default: all, as Bun's. */
   hostname?: string
   /** Answers what is not Socket.IO's. Default: 404. */
   fetch?(req: Request, server: any): Response | undefined | Promise<Response | undefined>

@@ -14,6 +14,7 @@ import { BunResponse } from './bun-response.ts'
 import type { BunServer, BunWebSocketHandlers, ResponseBody } from './bun-types.ts'
 import { BunUpgrade } from './bun-upgrade.ts'
 
+/** Gets the headers before they are sent; may be asynchronous. */
 type EditHeaders = (responseHeaders: Headers, req: Request, server: BunServer) => void | Promise<void>
 
 /** Options of the engine; the last three are those of `@socket.io/bun-engine`. */
@@ -30,16 +31,20 @@ export interface BunEngineOptions extends Omit<EngineOptions, 'allowRequest' | '
 
 /** What `Bun.serve` takes. */
 export interface BunHandler {
+  /** Serves a request under the path; 404 to every other one. */
   fetch(req: Request, server: BunServer): Response | Promise<Response>
+  /** To be handed on as it is. */
   readonly websocket: BunWebSocketHandlers
-  /** Seconds. */
+  /** Seconds that a connection may be silent between two polls. */
   readonly idleTimeout: number
 }
 
 /** The default threshold of `perMessageDeflate`, as in `ws`. */
 const DEFLATE_THRESHOLD = 1024
 
+/** The Engine.IO server on `Bun.serve`, for applications that route requests themselves; `serve()` makes one. */
 export class BunEngine extends Engine {
+  /** Under which it serves; ends in a slash unless the option did not. */
   readonly path: string
   readonly #editHandshake: EditHeaders | undefined
   readonly #editEach: EditHeaders | undefined

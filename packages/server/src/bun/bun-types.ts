@@ -1,6 +1,6 @@
 // What is used of Bun's own objects, in types of ours: who runs Node needs no types of Bun.
 
-/** A WebSocket of `Bun.serve`. */
+/** What is used of a WebSocket of `Bun.serve`; its own declarations say the rest. @internal */
 export interface BunSocket<Data = unknown> {
   data: Data
   readonly readyState: number
@@ -15,7 +15,7 @@ export interface BunSocket<Data = unknown> {
   terminate(): void
 }
 
-/** What `Bun.serve` gives, and hands to `fetch`. */
+/** What is used of what `Bun.serve` gives, and hands to `fetch`; its own declarations say the rest. @internal */
 export interface BunServer {
   readonly port?: number | undefined
   readonly hostname?: string | undefined
@@ -26,7 +26,7 @@ export interface BunServer {
   stop(closesActiveConnections?: boolean): Promise<void> | void
 }
 
-/** The handlers of WebSockets that `Bun.serve` takes. */
+/** The handlers of WebSockets that `Bun.serve` takes, made by the engine. @internal */
 export interface BunWebSocketHandlers {
   open(ws: BunSocket<any>): void
   message(ws: BunSocket<any>, message: string | Uint8Array): void
