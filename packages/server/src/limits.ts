@@ -203,7 +203,7 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
     default: 30_000,
     unit: 'ms',
     consequence:
-      'a session that is being closed, and whose client does not fetch its last packets, is cut off',
+      'a session that is being closed, and whose client does not fetch its last packets, is cut off, by its heartbeat if that is due earlier',
     reason: 'a little more than a heartbeat',
   },
   webSocketCloseTimeout: {

@@ -8,7 +8,7 @@ import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { serializeCookie } from '../http/cookie.ts'
 import { checkCors } from '../http/cors.ts'
-import { isCrossOrigin, isCrossSiteScript } from '../http/origin.ts'
+import { isCrossOrigin, isCrossSiteScript, originOf } from '../http/origin.ts'
 import { runMiddlewares } from '../http/middleware.ts'
 import type { EngineMiddleware } from '../http/middleware.ts'
 import { dismissBody, rejectRequest, rejection } from '../http/reject.ts'
@@ -274,7 +274,12 @@ export class Engine extends EventEmitter {
         exchange = undefined
       }, this.#reportCorsError)
     }
-    if (exchange !== undefined) this.#servePlainExchange(req, exchange)
+    if (exchange === undefined) return
+    const answerable = exchange
+    this.#checkJsonp(req, (refusal) => {
+      if (refusal === undefined) this.#servePlainExchange(req, answerable)
+      else this.#refuseExchange(req, answerable, refusal)
+    })
   }
 
   #servePlainExchange(req: EngineRequest, exchange: PollExchange): void {
@@ -298,7 +303,7 @@ export class Engine extends EventEmitter {
   #admit(req: EngineRequest, res: ServerResponse, done: (reason?: EngineRejection) => void): void {
     const checkOrigin = (): void => {
       const { cors } = this.opts
-      if (cors === undefined) return done()
+      if (cors === undefined) return this.#checkJsonp(req, done)
       checkCors(cors, req, (error, verdict) => {
         this.#setHeaders('cors', res, verdict.headers)
         if (error !== null) return done(rejection('BAD_REQUEST', { name: 'CORS_FAILURE', error }))
@@ -307,7 +312,7 @@ export class Engine extends EventEmitter {
           res.end()
           return
         }
-        if (verdict.isAllowed) return done()
+        if (verdict.isAllowed) return this.#checkJsonp(req, done)
         done(originRefusal(req))
       }, this.#reportCorsError)
     }
@@ -348,13 +353,22 @@ export class Engine extends EventEmitter {
     return true
   }
 
-  /** Cross-site requests that would ride on the user's cookies, or read a session through a script (docs/decisions/0005). */
+  /** A script element brings no Origin: which page it stands on is known from its Referer (spec: EIO-48). */
+  #checkJsonp(req: EngineRequest, done: (refusal?: EngineRejection) => void): void {
+    const { headers } = req
+    if (req._query?.['j'] === undefined || headers.upgrade !== undefined || !isCrossSiteScript(headers)) return done()
+    const refuse = (): void =>
+      done(rejection('FORBIDDEN', { name: 'JSONP_CROSS_SITE' }, 'JSONP is served to other sites only when the cors option allows their origin'))
+    const { cors } = this.opts
+    if (cors === undefined) return refuse()
+    const asked = Object.create(req, { headers: { value: { ...headers, origin: originOf(headers.referer) ?? 'null' } } }) as EngineRequest
+    checkCors(cors, asked, (error, { isAllowed }) => (error === null && isAllowed ? done() : refuse()), this.#reportCorsError)
+  }
+
+  /** Cross-site requests that would ride on the user's cookies (docs/decisions/0005). */
   #forgeryRefusal(req: EngineRequest): EngineRejection | undefined {
     const { headers } = req
     if (this.opts.cors !== undefined) return undefined
-    if (req._query?.['j'] !== undefined && isCrossSiteScript(headers)) {
-      return rejection('FORBIDDEN', { name: 'JSONP_CROSS_SITE' }, 'JSONP is served to other sites only when the cors option allows their origin')
-    }
     const carriesIdentity = headers.cookie !== undefined || headers.authorization !== undefined
     if (headers.upgrade !== undefined && carriesIdentity && isCrossOrigin(headers)) {
       return rejection('FORBIDDEN', { name: 'WEBSOCKET_CROSS_ORIGIN' }, 'a WebSocket from another origin that carries cookies or credentials needs the cors option: { origin: [...], credentials: true }; if the page is of this site, let the proxy pass the Host header on')

@@ -340,7 +340,9 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     if (this.readyState !== 'open' && this.readyState !== 'opening') return
     if (frame !== undefined) closeFrames.set(this, frame)
     this.readyState = 'closing'
-    this.#setTimer('close', CLOSE_TIMEOUT_MS)
+    // A client that is gone must not be waited for longer than without the close.
+    if (this.#timing === 'pong due') this.#timing = 'close'
+    else this.#setTimer('close', Math.min(CLOSE_TIMEOUT_MS, this.#context.pingInterval + this.#context.pingTimeout))
     this.#probe?.close({ discard: true })
     if (discard === true) {
       this.#outbox = EMPTY

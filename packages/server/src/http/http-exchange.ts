@@ -63,10 +63,8 @@ export class HttpExchange implements PollExchange {
     let isDone = false
     const refuseAsTooLarge = (): void => {
       isDone = true
-      // The rest of the body is not wanted: the connection ends with the answer.
-      this.#res.setHeader('Connection', 'close')
+      // The rest of the body is thrown away, for a time. To close instead would reset the connection, and the sender would not learn why.
       this.answer({ status: 413 })
-      req.resume()
       done(undefined)
     }
     if (Number(req.headers['content-length'] ?? 0) > maxBytes) return refuseAsTooLarge()

@@ -29,3 +29,8 @@ export function isCrossSiteScript(headers: IncomingHttpHeaders): boolean {
   if (site !== undefined) return site !== 'same-origin' && site !== 'none'
   return headers.referer !== undefined && !hasOwnHost(headers.referer, headers)
 }
+
+/** The origin of a page by its address, which a script element has in place of an Origin. */
+export function originOf(url: string | undefined): string | undefined {
+  return url !== undefined && URL.canParse(url) ? new URL(url).origin : undefined
+}

@@ -121,6 +121,14 @@ describe('user code that fails', () => {
 })
 
 describe('what nobody fetches', () => {
+  it('[EIO-73] a poller that is being closed, and never fetches that, is forgotten no later than its heartbeat would have', async () => {
+    server = await start({ pingInterval: 100, pingTimeout: 100, connectTimeout: 50 })
+    const reason = new Promise((resolve) => server.io.engine.on('connection', (session) => session.on('close', resolve)))
+    await new PollingClient(server.port).connect()
+    expect(await reason).toBe('forced close')
+    expect(server.io.engine.clientsCount).toBe(0)
+  })
+
   it('[EIO-75] answers to pings of a poller that never polls are bounded', async () => {
     server = await start({ maxOutboxBytes: 10_000 })
     const client = await new PollingClient(server.port, 3).connect()

@@ -1,5 +1,6 @@
 // Long-polling by literal requests.
 import { connect as connectTcp } from 'node:net'
+import { createInterface } from 'node:readline'
 import { afterEach, describe, expect, it } from 'vitest'
 import { PollingClient, polling, send, start } from '../start.ts'
 import type { Started } from '../start.ts'
@@ -79,6 +80,27 @@ describe('polling', () => {
     const held = client.get()
     await client.post('421["echo"]')
     expect((await held).body).toBe('431[]')
+  })
+
+  it('[EIO-43] reads the rest of a POST above the limit, so that its sender is not reset before it has the answer', async () => {
+    await startWatched()
+    const client = await joined()
+    const socket = connectTcp(server.port, '127.0.0.1')
+    const answers = createInterface({ input: socket })[Symbol.asyncIterator]()
+    const status = async (): Promise<string> => {
+      for (;;) {
+        const { value, done } = await answers.next()
+        if (done === true) return 'ended'
+        if (value.startsWith('HTTP/')) return value
+      }
+    }
+    const head = (length: number): string => `POST ${client.path()} HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`
+    socket.write(head(2_000_000))
+    expect(await status()).toContain('413')
+    socket.write('x'.repeat(2_000_000))
+    socket.write(`${head(1)}6`)
+    expect(await status()).toContain('200')
+    socket.destroy()
   })
 
   it.each(['', 'zzz', '9', '\x1e'])('[EIO-44] answers the malformed POST %j with ok and ends the session', async (body) => {
@@ -312,5 +334,35 @@ describe('revision 3 over polling', () => {
       expect(await send(server.port, 'GET', polling(3, '&j=0'), { headers })).toMatchObject({ status: 403, body: expect.stringContaining('cors') })
     }
     expect((await send(server.port, 'GET', polling(3, '&j=0'), { headers: { 'Sec-Fetch-Site': 'same-origin' } })).status).toBe(200)
+  })
+
+  it.each([{}, { directHttp: false }])('[EIO-48] refuses polls and posts of JSONP by a page of another site, %j', async (options) => {
+    server = await start(options)
+    const client = await joined(3, '&j=0')
+    const evil = { 'Sec-Fetch-Site': 'cross-site', Referer: 'http://evil.test/page' }
+    expect((await client.get({ headers: evil })).status).toBe(403)
+    expect((await client.post('d=1:4', evil)).status).toBe(403)
+    expect((await client.post('d=1:2')).status).toBe(200)
+  })
+
+  it('[EIO-48] serves JSONP to sites that `cors` allows, by their Referer, and to no others', async () => {
+    const asked: unknown[] = []
+    const origins = ['http://good.test', /^http:\/\/good\.test$/, (origin: unknown, done: (error: null, isAllowed: boolean) => void) => {
+      asked.push(origin)
+      setImmediate(done, null, origin === 'http://good.test')
+    }]
+    for (const origin of origins) {
+      server = await start({ cors: { origin: origin as never } })
+      const statuses: number[] = []
+      for (const referer of ['http://good.test/page', 'http://evil.test/http://good.test', 'none']) {
+        const headers = { 'Sec-Fetch-Site': 'cross-site', ...(referer === 'none' ? {} : { Referer: referer }) }
+        statuses.push((await send(server.port, 'GET', polling(3, '&j=0'), { headers })).status)
+      }
+      expect(statuses).toEqual([200, 403, 403])
+      await server.close()
+    }
+    expect(asked).toContain('http://good.test')
+    server = await start({ cors: { origin: '*' } })
+    expect((await send(server.port, 'GET', polling(3, '&j=0'), { headers: { 'Sec-Fetch-Site': 'cross-site' } })).status).toBe(200)
   })
 })
