@@ -15,14 +15,14 @@ function* testFiles(folder: string): Generator<string> {
   }
 }
 
-const RULE = /(?:EIO|WS|HTTP|SIO|API|CLI|CLU|IM)-\d+/g
-const listed = [...readFileSync(join(root, 'SPEC.md'), 'utf8').matchAll(/^- \*\*((?:EIO|WS|HTTP|SIO|API|CLI|CLU|IM)-\d+)\*\*/gm)].map((match) => match[1]!)
+const RULE = /(?:EIO|WS|HTTP|SIO|API|ABU|CLI|CLU|IM)-\d+/g
+const listed = [...readFileSync(join(root, 'SPEC.md'), 'utf8').matchAll(/^- \*\*((?:EIO|WS|HTTP|SIO|API|ABU|CLI|CLU|IM)-\d+)\*\*/gm)].map((match) => match[1]!)
 const rules = new Set(listed)
 const twice = listed.filter((rule, index) => listed.indexOf(rule) !== index)
 const citedIn = new Map<string, string>()
 for (const folder of folders) {
   for (const path of testFiles(join(root, folder))) {
-    for (const [bracket] of readFileSync(path, 'utf8').matchAll(/\[(?:(?:EIO|WS|HTTP|SIO|API|CLI|CLU|IM)-\d+[, ]*)+\]/g)) {
+    for (const [bracket] of readFileSync(path, 'utf8').matchAll(/\[(?:(?:EIO|WS|HTTP|SIO|API|ABU|CLI|CLU|IM)-\d+[, ]*)+\]/g)) {
       for (const [rule] of bracket.matchAll(RULE)) citedIn.set(rule, path.slice(root.length))
     }
   }
