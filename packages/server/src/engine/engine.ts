@@ -251,7 +251,7 @@ export class Engine extends EventEmitter {
     return (
       !this.#context.isDraining &&
       this.#sessions.size < (this.opts.maxSessions ?? Infinity) &&
-      !this.#mustKeepRequests &&
+      !this.keepsRequests &&
       (this.#remote === undefined || this.#remote.isReady) &&
       this.listenerCount('connection_error') === 0 &&
       !cookie &&
@@ -436,7 +436,7 @@ export class Engine extends EventEmitter {
   // ---- handshake
 
   /** True when user code could have seen, and written on, the original request. */
-  get #mustKeepRequests(): boolean {
+  get keepsRequests(): boolean {
     return (
       this.#middlewares.length > 0 ||
       this.opts.allowRequest !== undefined ||
@@ -466,8 +466,13 @@ export class Engine extends EventEmitter {
     else refuse(new Error(`generateId gave ${typeof id}, expected a string`))
   }
 
+  /** This request is kept: code of the application could have seen, and written on, the original. @internal */
+  protected keepsRequest(_req: EngineRequest): boolean {
+    return this.keepsRequests
+  }
+
   #createSession(id: string, revision: EngineRevision, req: EngineRequest): Session {
-    return new Session(id, revision, new RequestFacts(req, this.#mustKeepRequests), this.#context)
+    return new Session(id, revision, new RequestFacts(req, this.keepsRequest(req)), this.#context)
   }
 
   #openSession(session: Session, transport: Edge, req: EngineRequest): void {

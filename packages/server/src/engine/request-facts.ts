@@ -20,6 +20,12 @@ interface Rebuilt {
   query?: ParsedUrlQuery
 }
 
+/** Made by node:http from its own class, or a plain one of ours. */
+function isOrdinary(req: object): boolean {
+  const { constructor } = req
+  return constructor === IncomingMessage || constructor === Object
+}
+
 export class RequestFacts {
   // perf: an idle session keeps one text of its request, and nothing that can be read from it again.
   readonly #head: string
@@ -28,8 +34,10 @@ export class RequestFacts {
 
   constructor(req: EngineRequest, mustKeep: boolean) {
     this.#netSocket = req.socket
-    if (mustKeep) this.#rebuilt = { request: req }
-    this.#head = mustKeep ? '' : headText(req)
+    // Requests of HTTP/2, and of the application's own classes, cannot be made again.
+    const isKept = mustKeep || !isOrdinary(req)
+    if (isKept) this.#rebuilt = { request: req }
+    this.#head = isKept ? '' : headText(req)
     // The connection keeps it from now on: it can no longer be asked for once the client has gone.
     void req.socket.remoteAddress
   }
@@ -41,8 +49,9 @@ export class RequestFacts {
     return this.#head.slice(from, this.#head.indexOf(' ', from))
   }
 
+  /** compat: undefined on a Unix socket, whatever the declared type. */
   get remoteAddress(): string {
-    return this.#netSocket.remoteAddress ?? ''
+    return this.#netSocket.remoteAddress as string
   }
 
   get #made(): Rebuilt {
@@ -87,7 +96,14 @@ export class RequestFacts {
     req.complete = true
     req.rawHeaders = this.#rawHeaders
     req.headers = this.headers
+    // What node:http would make of the raw headers it has read.
+    req.headersDistinct = distinctHeaders(req.rawHeaders)
     req._query = this.query
+    if (this.headers.upgrade === undefined) {
+      // The handshake of polling has been answered.
+      req.readable = false
+      req.destroyed = true
+    }
     return req
   }
 }
@@ -100,10 +116,16 @@ export function headText({ headText: known, method = 'GET', url = '', rawHeaders
   return lines.join('\r\n')
 }
 
-/** The parameters of a URL. */
+/** The parameters of a URL, as an ordinary object: applications call `hasOwnProperty` on it. */
 export function queryOf(url: string): ParsedUrlQuery {
   const mark = url.indexOf('?')
-  return parse(mark < 0 ? '' : url.slice(mark + 1))
+  return { ...parse(mark < 0 ? '' : url.slice(mark + 1)) }
+}
+
+function distinctHeaders(raw: readonly string[]): NodeJS.Dict<string[]> {
+  const headers: NodeJS.Dict<string[]> = {}
+  for (let i = 0; i + 1 < raw.length; i += 2) (headers[raw[i]!.toLowerCase()] ??= []).push(raw[i + 1]!)
+  return headers
 }
 
 function parseHeaders(raw: readonly string[]): IncomingHttpHeaders {

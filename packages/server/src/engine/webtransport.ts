@@ -86,7 +86,7 @@ export function webTransportRequest(): EngineRequest {
     url: '',
     headers: {},
     rawHeaders: [],
-    socket: { encrypted: true },
+    socket: { encrypted: true, remoteAddress: '' },
     _query: {},
   } as unknown as EngineRequest
 }

@@ -1,31 +1,13 @@
 // Hooks an engine into an HTTP server: requests and upgrades under the path go to it, everything else to the listeners that were there.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-
-export interface HttpServerLike {
-  listeners(event: string): Function[]
-  removeAllListeners(event: string): unknown
-  on(event: string, listener: (...args: any[]) => void): unknown
-}
-
-/** Listeners for requests and upgrades that do nothing with those of the engine but hand them to it. */
-const own = new WeakSet<object>()
-
-/** Marks such a listener. */
-export function markOwn<Listener extends object>(listener: Listener): Listener {
-  own.add(listener)
-  return listener
-}
-
-/** True while nobody but us would see a request of the engine. */
-export function hasOnlyOwnListeners(server: HttpServerLike, event: 'request' | 'upgrade'): boolean {
-  const listeners = server.listeners(event)
-  return listeners.length > 0 && listeners.every((listener) => own.has(listener))
-}
+import { isObserved, markOwn } from './observers.ts'
+import type { HttpServerLike } from './observers.ts'
 
 export interface EngineEntry {
-  handleRequest(req: IncomingMessage, res: ServerResponse): void
-  handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** `isUnseen`: nobody but us has seen the request. */
+  handleRequest(req: IncomingMessage, res: ServerResponse, isUnseen: boolean): void
+  handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer, isUnseen: boolean): void
   close(): unknown
 }
 
@@ -51,12 +33,12 @@ export function attach(server: HttpServerLike, engine: EngineEntry, { path, dest
   server.on(
     'request',
     markOwn((req: IncomingMessage, res: ServerResponse) => {
-      if (isUnder(req.url, path)) engine.handleRequest(req, res)
+      if (isUnder(req.url, path)) engine.handleRequest(req, res, !isObserved(server, 'request'))
       else for (const other of others) Reflect.apply(other, server, [req, res])
     }),
   )
   const handleUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    if (isUnder(req.url, path)) engine.handleUpgrade(req, socket, head)
+    if (isUnder(req.url, path)) engine.handleUpgrade(req, socket, head, !isObserved(server, 'upgrade'))
     else if (destroyUpgrade) {
       // Another listener may still take it: only a connection on which nobody has written is closed.
       const timer = setTimeout(() => {

@@ -1,5 +1,6 @@
 // One TCP connection that is served without node:http for as long as nothing on it asks for more: requests of the engine, one at a time, their
 // heads plain and their bodies whole. Anything else goes to node:http with every byte that has not been answered, once and for good.
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Socket } from 'node:net'
 import type { DirectExchange } from './direct-exchange.ts'
 import { disown, isOwned, own } from './owned-socket.ts'
@@ -11,8 +12,8 @@ import { LIMITS } from '../limits.ts'
 export interface DirectHost {
   /** Seconds since some moment: what `since` is compared with. */
   readonly now: number
-  /** Seconds a connection may be idle between requests, told to clients; 0 for no limit. */
-  readonly keepAliveSeconds: number
+  /** How long a connection may be idle between requests, told to clients; 0 for no limit. */
+  readonly keepAliveMs: number
   /** Connections are no longer kept. */
   readonly isClosing: boolean
   /** False: this request is for node:http. */
@@ -22,6 +23,8 @@ export interface DirectHost {
   upgrade(socket: Socket, head: RequestHead, rest: Buffer): void
   /** The connection is node:http's from now on. */
   handOver(socket: Socket): void
+  /** A time-out that code of the application has set on the socket. */
+  handleTimeout(socket: Socket): void
   forget(connection: DirectConnection): void
 }
 
@@ -42,6 +45,8 @@ export class DirectConnection implements SocketOwner {
   #bytes: Buffer = EMPTY
   #head: RequestHead | undefined
   #isKeptAlive = true
+  /** Runs in the asynchronous context of the server's listeners for connections, as node:http runs its listeners. */
+  readonly #inContext = AsyncLocalStorage.snapshot()
 
   constructor(socket: Socket, host: DirectHost) {
     this.#socket = socket
@@ -57,6 +62,10 @@ export class DirectConnection implements SocketOwner {
   // ---- in
 
   socketData(chunk: Buffer): void {
+    this.#inContext(receive, this, chunk)
+  }
+
+  receive(chunk: Buffer): void {
     if (this.state === 'leaving') {
       // For the next owner, who resumes it.
       this.#socket.pause()
@@ -71,7 +80,8 @@ export class DirectConnection implements SocketOwner {
   #readRequest(): void {
     const bytes = this.#bytes
     const head = (this.#head ??= readRequestHead(bytes))
-    if (head === undefined || !this.#host.mayServe(head)) return this.#handOver()
+    // A time-out on the socket is node:http's to set back with every request.
+    if (head === undefined || this.#socket.timeout || !this.#host.mayServe(head)) return this.#handOver()
     if (head.isUpgrade) {
       this.state = 'leaving'
       this.#bytes = EMPTY
@@ -95,7 +105,7 @@ export class DirectConnection implements SocketOwner {
     this.since = this.#host.now
   }
 
-  /** The rest of a body takes long: node:http has limits for that. */
+  /** What it waits for takes long: node:http has limits and answers for that. */
   handleLate(): void {
     this.#handOver()
   }
@@ -122,9 +132,9 @@ export class DirectConnection implements SocketOwner {
   /** Completes the head, and writes it with the body. `isOneByte`: each character of the body is one byte. */
   answer(head: string, body: string | Uint8Array, isOneByte: boolean): void {
     const socket = this.#socket
-    const { isClosing, keepAliveSeconds } = this.#host
+    const { isClosing, keepAliveMs } = this.#host
     if (isClosing) this.#isKeptAlive = false
-    const keepAlive = keepAliveSeconds > 0 ? `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveSeconds}` : 'Connection: keep-alive'
+    const keepAlive = keepAliveMs > 0 ? `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1000)}` : 'Connection: keep-alive'
     const all = `${head}Date: ${httpDate()}\r\n${this.#isKeptAlive ? keepAlive : 'Connection: close'}\r\n\r\n`
     if (typeof body === 'string') socket.write(all + body, isOneByte ? 'latin1' : 'utf8')
     else {
@@ -160,6 +170,10 @@ export class DirectConnection implements SocketOwner {
     this.#socket.destroy()
   }
 
+  socketTimedOut(): void {
+    this.#host.handleTimeout(this.#socket)
+  }
+
   socketEnded(): void {
     this.#socket.end()
   }
@@ -177,6 +191,9 @@ export class DirectConnection implements SocketOwner {
   }
 }
 
+function receive(connection: DirectConnection, chunk: Buffer): void {
+  connection.receive(chunk)
+}
 function readOn(connection: DirectConnection): void {
   connection.readOn()
 }

@@ -1,17 +1,17 @@
 // Takes the connections of an HTTP server that speak to the engine and to nothing else past node:http, which costs more than all that we do
 // with a request. What is not plainly ours goes on to node:http, as if nothing had been there (docs/decisions/0006).
-import { channel } from 'node:diagnostics_channel'
-import { EventEmitter } from 'node:events'
 import { Server } from 'node:http'
 import { Socket } from 'node:net'
-import { hasOnlyOwnListeners } from './attach.ts'
 import { DirectConnection } from './direct-connection.ts'
 import type { DirectHost } from './direct-connection.ts'
 import type { RequestHead } from './request-head.ts'
 import { LIMITS } from '../limits.ts'
+import { Observers } from './observers.ts'
 
 /** What the engine does with requests that come this way. @internal */
 export interface DirectEngine {
+  /** False while no request at all may come this way. */
+  readonly mayServeAnything: boolean
   /** Each answer is to end its connection: no further ones come to this process. */
   readonly endsConnections: boolean
   /** False while code of the application could see the request, or its answer depends on what only node:http has. */
@@ -24,15 +24,13 @@ export interface DirectEngine {
 const MAX_READING_SECONDS = LIMITS.directReadingTime.default / 1000
 const SWEEP_MS = 1000
 
-/** Some instrumentation listens to this instead of patching the server. */
-const requestStart = channel('http.server.request.start')
-
 class Front implements DirectHost {
   now = 0
   readonly #server: Server
   readonly #path: string
   readonly #engine: DirectEngine
   readonly #others: (socket: Socket) => void
+  readonly #observers: Observers
   readonly #connections = new Set<DirectConnection>()
   #sweeping: NodeJS.Timeout | undefined
   #wasListening: boolean
@@ -42,6 +40,7 @@ class Front implements DirectHost {
     this.#path = path
     this.#engine = engine
     this.#others = others
+    this.#observers = new Observers(server)
     this.#wasListening = server.listening
     server.on('listening', () => {
       this.#wasListening = true
@@ -54,7 +53,11 @@ class Front implements DirectHost {
     const server = this.#server
     const { closeIdleConnections, closeAllConnections } = server
     server.closeIdleConnections = () => {
-      for (const connection of this.#connections) if (connection.state === 'idle' || connection.state === 'new') connection.destroy()
+      // Node leaves those alone that have sent nothing yet; once nothing new is served they would only hold the server open.
+      for (const connection of this.#connections) {
+        const { state } = connection
+        if (state === 'idle' || (state === 'new' && this.isClosing)) connection.destroy()
+      }
       closeIdleConnections.call(server)
     }
     server.closeAllConnections = () => {
@@ -64,16 +67,14 @@ class Front implements DirectHost {
   }
 
   accept(socket: Socket): void {
-    const server = this.#server
-    // `timeout` and `maxRequestsPerSocket` are node:http's to keep; a patched `emit` wants to see every request.
-    const isPlain = server.timeout === 0 && !server.maxRequestsPerSocket && server.emit === EventEmitter.prototype.emit
-    if (!isPlain || !(socket instanceof Socket) || 'encrypted' in socket) return this.#others(socket)
+    const mayAccept = this.#observers.mayAccept && this.#engine.mayServeAnything
+    if (!mayAccept || !(socket instanceof Socket) || 'encrypted' in socket) return this.#others(socket)
     this.#connections.add(new DirectConnection(socket, this))
     this.#sweeping ??= setInterval(() => this.#sweep(), SWEEP_MS).unref()
   }
 
-  get keepAliveSeconds(): number {
-    return Math.floor(this.#server.keepAliveTimeout / 1000)
+  get keepAliveMs(): number {
+    return this.#server.keepAliveTimeout
   }
 
   get #isServerClosed(): boolean {
@@ -88,8 +89,7 @@ class Front implements DirectHost {
     const { url } = head
     const path = this.#path
     if (!url.startsWith(path) || (url.length > path.length && url.charCodeAt(path.length) !== 0x3f)) return false
-    // Another listener for requests sees what it would have seen.
-    return hasOnlyOwnListeners(this.#server, head.isUpgrade ? 'upgrade' : 'request') && !requestStart.hasSubscribers && this.#engine.mayServeDirectly(head)
+    return this.#observers.mayServe(head) && this.#engine.mayServeDirectly(head)
   }
 
   serve(connection: DirectConnection, head: RequestHead, body: Buffer): void {
@@ -104,6 +104,11 @@ class Front implements DirectHost {
     this.#others(socket)
   }
 
+  /** node:http tells the server, and closes the connection if nobody listens. */
+  handleTimeout(socket: Socket): void {
+    if (!this.#server.emit('timeout', socket)) socket.destroy()
+  }
+
   forget(connection: DirectConnection): void {
     this.#connections.delete(connection)
     if (this.#connections.size > 0) return
@@ -113,15 +118,18 @@ class Front implements DirectHost {
 
   #sweep(): void {
     this.now++
-    const { keepAliveSeconds } = this
     const isClosed = this.#isServerClosed
-    const headersSeconds = Math.ceil(this.#server.headersTimeout / 1000)
+    const { keepAliveTimeout, keepAliveTimeoutBuffer = 0 } = this.#server as Server & {
+      keepAliveTimeoutBuffer?: number
+    }
+    const idleSeconds =
+      keepAliveTimeout > 0 ? Math.ceil((keepAliveTimeout + keepAliveTimeoutBuffer) / 1000) : Infinity
     for (const connection of this.#connections) {
       const seconds = this.now - connection.since
       const { state } = connection
-      if (state === 'reading' && seconds > MAX_READING_SECONDS) connection.handleLate()
-      else if (state === 'idle' && (isClosed || (keepAliveSeconds > 0 && seconds > keepAliveSeconds))) connection.destroy()
-      else if (state === 'new' && headersSeconds > 0 && seconds > headersSeconds) connection.destroy()
+      // A body or a first request that takes long: node:http has limits and answers for that.
+      if ((state === 'reading' || state === 'new') && seconds > MAX_READING_SECONDS) connection.handleLate()
+      else if (state === 'idle' && (isClosed || seconds > idleSeconds)) connection.destroy()
     }
   }
 }

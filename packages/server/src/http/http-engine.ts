@@ -15,7 +15,7 @@ import { LIMITS } from '../limits.ts'
 import { ForeignWebSocketServer } from '../transports/foreign-websocket.ts'
 import { frameOptions } from '../transports/websocket.ts'
 import { attach } from './attach.ts'
-import type { HttpServerLike } from './attach.ts'
+import type { HttpServerLike } from './observers.ts'
 import { attachDirectly } from './direct.ts'
 import type { DirectEngine } from './direct.ts'
 import type { DirectConnection } from './direct-connection.ts'
@@ -24,6 +24,9 @@ import { HttpExchange } from './http-exchange.ts'
 import { HttpUpgrade } from './http-upgrade.ts'
 import { disown } from './owned-socket.ts'
 import type { RequestHead } from './request-head.ts'
+
+/** Requests that code of the application has seen, and may have written on, before the engine got them. */
+const seenRequests = new WeakSet<EngineRequest>()
 
 export class HttpEngine extends Engine implements DirectEngine {
   /** Takes the WebSocket of another process's session to that process, before anything is answered (workers); false: it is relayed. */
@@ -53,12 +56,14 @@ export class HttpEngine extends Engine implements DirectEngine {
   }
 
   /** Serves one HTTP request, for applications that route by themselves. */
-  handleRequest(req: EngineRequest, res: ServerResponse): void {
+  handleRequest(req: EngineRequest, res: ServerResponse, isUnseen?: boolean): void {
+    if (isUnseen !== true) seenRequests.add(req)
     this.serveRequest(req, res, () => new HttpExchange(req, res, this.exchangeHost))
   }
 
   /** Serves one upgrade request, for applications that route by themselves. */
-  handleUpgrade(req: EngineRequest, socket: Duplex, head: Buffer): void {
+  handleUpgrade(req: EngineRequest, socket: Duplex, head: Buffer, isUnseen?: boolean): void {
+    if (isUnseen !== true) seenRequests.add(req)
     const upgrade = new HttpUpgrade(req, socket as Socket, head, {
       frames: this.#frames,
       foreign: this.#foreign,
@@ -71,10 +76,21 @@ export class HttpEngine extends Engine implements DirectEngine {
     this.serveUpgrade(req, upgrade)
   }
 
+  protected override keepsRequest(req: EngineRequest): boolean {
+    return !this.mayServeAnything || seenRequests.has(req)
+  }
+
   // ---- the same without node:http (docs/decisions/0006)
+
+  /** No code of the application stands between the server and the engine. @internal */
+  get mayServeAnything(): boolean {
+    const { handleRequest, handleUpgrade } = HttpEngine.prototype
+    return !this.keepsRequests && this.handleRequest === handleRequest && this.handleUpgrade === handleUpgrade
+  }
 
   mayServeDirectly({ isUpgrade, bodyBytes, headers }: RequestHead): boolean {
     return (
+      this.mayServeAnything &&
       this.isPlain(headers) &&
       this.#foreign === undefined &&
       (!isUpgrade || this.opts.cors === undefined) &&
@@ -86,7 +102,7 @@ export class HttpEngine extends Engine implements DirectEngine {
   upgradeDirectly(socket: Socket, head: RequestHead, rest: Buffer): void {
     // Another process may get it, without anybody here who listens.
     if (this.handOver !== undefined) disown(socket)
-    this.handleUpgrade(plainRequest(head, socket), socket, rest)
+    this.handleUpgrade(plainRequest(head, socket), socket, rest, true)
   }
 
   /** A request that has gone past node:http. @internal */

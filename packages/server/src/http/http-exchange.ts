@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { createDeflate, createGzip } from 'node:zlib'
 import type { ExchangeHandler, PollAnswer, PollExchange } from '../engine/poll-exchange.ts'
 import type { EngineRequest } from '../engine/request-facts.ts'
+import { isPlainResponse } from './observers.ts'
 import { dismissBody } from './reject.ts'
 import type { EngineRejection } from './reject.ts'
 
@@ -113,10 +114,14 @@ export class HttpExchange implements PollExchange {
     compressor.end(body)
   }
 
-  /** perf: a flat list of headers costs Node a fraction of what single ones do. */
+  /** perf: a flat list of headers costs Node a fraction of what single ones do; wrappers of middlewares take it for something else. */
   #writeHead(status: number, headers: string[]): void {
-    headers.push(...this.#host.headersOf(this.#req, this.#res))
-    this.#res.writeHead(status, headers)
+    const res = this.#res
+    headers.push(...this.#host.headersOf(this.#req, res))
+    if (isPlainResponse(res)) return void res.writeHead(status, headers)
+    const byName: Record<string, string> = {}
+    for (let i = 0; i + 1 < headers.length; i += 2) byName[headers[i]!] = headers[i + 1]!
+    res.writeHead(status, byName)
   }
 
   refuse(reason: EngineRejection): void {

@@ -30,6 +30,8 @@ export class HttpUpgrade implements UpgradeExchange {
   readonly #head: Buffer
   readonly #maker: WebSocketMaker
   #res: ServerResponse | undefined
+  #isAccepted = false
+  #completeHead: (() => void) | undefined
 
   constructor(req: IncomingMessage, socket: Socket, head: Buffer, maker: WebSocketMaker) {
     // Before anything else: an error without a listener would end the process.
@@ -46,7 +48,19 @@ export class HttpUpgrade implements UpgradeExchange {
 
   openResponse(mayAnswer: boolean): ServerResponse {
     const res = (this.#res = new ServerResponse(this.#req))
-    if (mayAnswer) res.assignSocket(this.#socket)
+    if (!mayAnswer) return res
+    res.assignSocket(this.#socket)
+    // Under the wrappers of middlewares; once accepted, it is the 101 that writes what they set.
+    res.writeHead = ((...args: Parameters<typeof res.writeHead>) => {
+      if (!this.#isAccepted) Reflect.apply(ServerResponse.prototype.writeHead, res, args)
+      return res
+    }) as typeof res.writeHead
+    const write = res.writeHead
+    this.#completeHead = () => {
+      this.#isAccepted = true
+      // Middlewares that add headers at the last moment (a session's cookie) wait for this call.
+      if (res.writeHead !== write) res.writeHead(101)
+    }
     return res
   }
 
@@ -77,11 +91,13 @@ export class HttpUpgrade implements UpgradeExchange {
     const socket = this.#socket
     const { frames, foreign } = this.#maker
     if (!isOwned(socket)) socket.removeListener('error', destroySocket)
+    this.#completeHead?.()
     if (foreign !== undefined) {
       // It sends the 101 by itself, and reads what came with the request.
-      foreign.accept(this.#req, socket, this.#head, this.#res, (ws) =>
-        whenOpen(new ForeignWebSocketTransport(ws, owner, { supportsBinary })),
-      )
+      foreign.accept(this.#req, socket, this.#head, this.#res, (ws) => {
+        this.#finish()
+        whenOpen(new ForeignWebSocketTransport(ws, owner, { supportsBinary }))
+      })
       return
     }
     const { headers } = this.#req
@@ -91,9 +107,15 @@ export class HttpUpgrade implements UpgradeExchange {
       frames,
       userAgent: headers['user-agent'],
     })
+    this.#finish()
     whenOpen(transport)
     if (answersAtOnce) transport.begin()
     transport.start(this.#head)
+  }
+
+  /** Access logs of middlewares are written now, not when the WebSocket ends. */
+  #finish(): void {
+    if (this.#completeHead !== undefined) this.#res!.emit('finish')
   }
 
   #answer(key: string): string {

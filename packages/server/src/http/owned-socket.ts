@@ -1,4 +1,4 @@
-// A TCP connection and who owns it at the moment. The same five listeners serve all connections and find the owner under a symbol, so that one
+// A TCP connection and who owns it at the moment. The same six listeners serve all connections and find the owner under a symbol, so that one
 // that goes from HTTP to WebSocket costs neither closures nor listeners that are put on and taken off. Out: what the connection tells, to its owner.
 import type { Socket } from 'node:net'
 
@@ -10,6 +10,8 @@ export interface SocketOwner {
   socketEnded(): void
   socketFailed(error: Error): void
   socketClosed(): void
+  /** A time-out that code of the application has set has run out. */
+  socketTimedOut?(): void
 }
 
 const OWNER = Symbol('tidewire owner')
@@ -27,6 +29,7 @@ export function own(socket: Socket, owner: SocketOwner): void {
   owned.on('end', handleEnd)
   owned.on('drain', handleDrain)
   owned.on('data', handleData)
+  owned.on('timeout', handleTimeout)
 }
 
 /** Nobody is told any more: the connection is as it was before. */
@@ -39,6 +42,7 @@ export function disown(socket: Socket): void {
   owned.removeListener('end', handleEnd)
   owned.removeListener('drain', handleDrain)
   owned.removeListener('data', handleData)
+  owned.removeListener('timeout', handleTimeout)
 }
 
 export function isOwned(socket: Socket, by?: SocketOwner): boolean {
@@ -54,6 +58,9 @@ function handleDrain(this: OwnedSocket): void {
 }
 function handleEnd(this: OwnedSocket): void {
   this[OWNER]?.socketEnded()
+}
+function handleTimeout(this: OwnedSocket): void {
+  this[OWNER]?.socketTimedOut?.()
 }
 function handleError(this: OwnedSocket, error: Error): void {
   this[OWNER]?.socketFailed(error)

@@ -2,8 +2,8 @@
 // is cut; and everything else on the server works as before (docs/decisions/0006).
 import fc from 'fast-check'
 import { once } from 'node:events'
-import { createServer, IncomingMessage } from 'node:http'
-import type { Server as HttpServer } from 'node:http'
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import { connect } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -13,7 +13,7 @@ interface Started {
   io: Server
   http: HttpServer
   port: number
-  /** Requests that node:http has seen. */
+  /** Connections that node:http has been given. */
   seen: string[]
 }
 
@@ -22,17 +22,16 @@ const sockets: Socket[] = []
 
 async function start(directHttp: boolean): Promise<Started> {
   const seen: string[] = []
-  /** Made for every request that node:http reads. */
-  class Seen extends IncomingMessage {
-    constructor(socket: Socket) {
-      super(socket)
-      seen.push('a request')
-    }
-  }
-  const http = createServer({ IncomingMessage: Seen }, (req, res) => {
+  const http = createServer((req, res) => {
     let bytes = 0
     req.on('data', (chunk: Buffer) => (bytes += chunk.length))
     req.on('end', () => res.end(`app ${req.method} ${req.url} ${bytes}`))
+  })
+  const [nodes] = http.listeners('connection') as ((socket: Socket) => void)[]
+  http.removeAllListeners('connection')
+  http.on('connection', function connectionListener(socket: Socket) {
+    seen.push('a connection')
+    nodes!.call(http, socket)
   })
   const io = new Server(http, { directHttp })
   http.listen(0, '127.0.0.1')
@@ -279,7 +278,7 @@ describe('on a shared server', () => {
     const socket = dial(port)
     const text = REQUESTS['POST to an unknown sid']!
     socket.write(text.slice(0, -1))
-    await expect.poll(() => seen, { timeout: 10_000 }).toEqual(['a request'])
+    await expect.poll(() => seen, { timeout: 10_000 }).toEqual(['a connection'])
     const answers = read(socket, 1)
     socket.write(text.slice(-1))
     expect((await answers)[0]!.status).toContain('400')
