@@ -10,7 +10,12 @@ import { ID, normalise } from './normalise.ts'
 /** The packages of one pair, without their types: a scenario does what JavaScript may do. */
 export interface Pair {
   name: string
-  server: { isOurs: boolean; module: any }
+  server: {
+    isOurs: boolean
+    module: any
+    /** Serves it elsewhere than on node:http. */
+    serve?: (options: object) => { io: any; http: any; port: number }
+  }
   client: { isOurs: boolean; module: any }
 }
 
@@ -68,12 +73,21 @@ export class Run {
 
   /** An HTTP server on a free port, with the pair's server on it. */
   async serve(options: object = {}, prepare?: (io: any) => void): Promise<any> {
+    const { serve } = this.pair.server
+    if (serve !== undefined) return this.#serveElsewhere(serve(options), prepare)
     const http = createServer((_req, res) => res.writeHead(404).end('the application'))
     this.http = http
     this.io = new this.pair.server.module.Server(http, options)
     prepare?.(this.io)
     await this.listen(http)
     const { io } = this
+    this.atEnd(() => void io.close())
+    return io
+  }
+
+  #serveElsewhere({ io, http, port }: { io: any; http: any; port: number }, prepare?: (io: any) => void): any {
+    Object.assign(this, { io, http, port })
+    prepare?.(io)
     this.atEnd(() => void io.close())
     return io
   }

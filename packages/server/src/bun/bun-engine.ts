@@ -106,7 +106,8 @@ export class BunEngine extends Engine {
     const edit = this.#editorOf(request, server)
     const respond = edit === undefined ? resolve : (response: Response) => void edit(response.headers, response.status).then(() => resolve(response))
     const isUpgrade = request.headers.get('upgrade') !== null
-    const isPlain = this.isPlain(req.headers) && (!isUpgrade || this.opts.cors === undefined)
+    // A preflight is answered through a response.
+    const isPlain = this.isPlain(req.headers) && (this.opts.cors === undefined || (!isUpgrade && request.method !== 'OPTIONS'))
     const shown = isPlain ? req : incomingMessage(request, server)
     if (isUpgrade) {
       return this.serveUpgrade(shown, new BunUpgrade(request, server, shown, { compressionThreshold: this.#deflateThreshold, respond, resolve, edit }))
