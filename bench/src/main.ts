@@ -1,5 +1,5 @@
-// `npm run bench [-- scenario…] [--peers] [--node PATH] [--rounds N] [--seconds S] [--scale N] [--source] [--update-docs]`: every scenario, or
-// those named, on this server and on socket.io 4.8.4 in turn, with `--peers` on the servers of others too. Prints a table and leaves the
+// `npm run bench [-- scenario…] [--peers | --with PEER,…] [--node PATH] [--rounds N] [--seconds S] [--scale N] [--source] [--update-docs]`: every scenario, or
+// those named, on this server and on socket.io 4.8.4 in turn, with `--peers` on all peers of programs.ts too, with `--with` on those named. Prints a table and leaves the
 // samples in bench/results/latest.json.
 import { execFileSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
@@ -26,6 +26,7 @@ const { values, positionals } = parseArgs({
     scale: { type: 'string', default: '1' },
     source: { type: 'boolean', default: false },
     peers: { type: 'boolean', default: false },
+    with: { type: 'string', default: '' },
     node: { type: 'string', default: process.execPath },
     results: { type: 'string', default: join(root, 'bench/results/latest.json') },
     'update-docs': { type: 'boolean', default: false },
@@ -41,7 +42,7 @@ const names = positionals.length > 0 ? positionals : Object.keys(scenarios)
 const unknown = names.filter((name) => !(name in scenarios))
 if (unknown.length > 0 || ![rounds, seconds, scale].every((value) => value > 0)) {
   console.error(
-    `usage: npm run bench -- [${Object.keys(scenarios).join('|')}]… [--peers] [--node PATH] [--rounds N] [--seconds S] [--scale N] [--source] [--update-docs]`,
+    `usage: npm run bench -- [${Object.keys(scenarios).join('|')}]… [--peers | --with PEER,…] [--node PATH] [--rounds N] [--seconds S] [--scale N] [--source] [--update-docs]`,
   )
   process.exit(2)
 }
@@ -91,7 +92,8 @@ if (!canPin) console.warn('[bench] processes cannot be pinned to cores here: fig
 
 const runtime = chooseRuntime()
 const commands = new Map<ServerProgram, Command>()
-for (const program of [official, tidewire, ...(values.peers ? peers : [])]) {
+const asked = values.with.split(',')
+for (const program of [official, tidewire, ...peers.filter(({ name }) => values.peers || asked.includes(name))]) {
   try {
     commands.set(program, program.command(runtime))
   } catch (error) {

@@ -1,12 +1,12 @@
 // The servers that can be measured: what they are called, how to get and start them, and what they cannot do. Node servers answer questions
 // about their costs themselves; of the others the operating system is asked (processes.ts). Package managers only; results are kept in .cache.
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire, stripTypeScriptTypes } from 'node:module'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { ProvisionError, cacheDir, compileJava, javaTools, mavenJars } from '@tidewire/testkit/provision'
+import { BUN, ProvisionError, bunProgram, cacheDir, compileJava, javaTools, mavenJars, npmPackages } from '@tidewire/testkit/provision'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -80,7 +80,6 @@ function run(command: string, args: readonly string[], cwd: string): void {
 
 const NO_GARBAGE_COLLECTION = 'it cannot be told to collect its garbage first'
 const ONLY_WEBSOCKET = 'it serves WebSocket only'
-const BUN = '1.4.5'
 const BUN_ENGINE = '0.1.2'
 const NETTY = '2.0.13'
 
@@ -101,21 +100,22 @@ export const peers: readonly ServerProgram[] = [
     leftOut: { idle: NO_GARBAGE_COLLECTION, mixed: 'it speaks revision 4 of Engine.IO only' },
     label: () => `socket.io 4.8.4 with @socket.io/bun-engine ${BUN_ENGINE} on Bun ${BUN}`,
     command() {
-      const folder = join(cacheDir, `bench/bun-${BUN}`)
-      const bun = join(folder, `node_modules/@oven/bun-${process.platform}-${process.arch}/bin/bun`)
+      const packages = npmPackages(`bun-engine-${BUN_ENGINE}`, { '@socket.io/bun-engine': BUN_ENGINE, 'socket.io-4.8.4': 'npm:socket.io@4.8.4' })
+      const folder = join(packages, '../program')
       mkdirSync(folder, { recursive: true })
-      if (!existsSync(bun)) {
-        const dependencies = {
-          [`@oven/bun-${process.platform}-${process.arch}`]: BUN,
-          '@socket.io/bun-engine': BUN_ENGINE,
-          'socket.io-4.8.4': 'npm:socket.io@4.8.4',
-        }
-        writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies }))
-        run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], folder)
-      }
       for (const file of ['bun-engine.ts', 'application.ts']) copyFileSync(join(here, 'servers', file), join(folder, file))
-      return { file: bun, args: [join(folder, 'bun-engine.ts')], hasChannel: false }
+      return { file: bunProgram(), args: [join(folder, 'bun-engine.ts')], hasChannel: false }
     },
+  },
+  {
+    name: 'tidewire-bun',
+    leftOut: { idle: NO_GARBAGE_COLLECTION },
+    label: () => `tidewire ${versionOf(join(root, 'packages/server/package.json'))} with tidewire/bun on Bun ${BUN}`,
+    command: ({ conditions }) => ({
+      file: bunProgram(),
+      args: [...conditions.map((condition) => `--conditions=${condition}`), join(here, 'servers/tidewire-bun.ts')],
+      hasChannel: false,
+    }),
   },
   {
     name: 'socketioxide',

@@ -115,10 +115,7 @@ const makers: { [K in keyof Provisions]: () => Provisions[K] } = {
   },
   nginx: () => balancer('nginx', 'nginx-light'),
   haproxy: () => balancer('haproxy', 'haproxy'),
-  bun: () => {
-    const packageName = `@oven/bun-${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch === 'arm64' ? 'aarch64' : process.arch}`
-    return join(npmPackages(`bun-${BUN}`, { [packageName]: BUN }), packageName, 'bin', 'bun')
-  },
+  bun: bunProgram,
   deno: () => {
     const packageName = `@deno/${process.platform}-${process.arch}${process.platform === 'linux' ? '-glibc' : ''}`
     return join(npmPackages(`deno-${DENO}`, { [packageName]: DENO }), packageName, 'deno')
@@ -187,6 +184,13 @@ export function npmPackages(key: string, dependencies: Readonly<Record<string, s
     run('npm', ['install', '--prefix', target, '--no-audit', '--no-fund', '--loglevel=error'])
   })
   return join(dir, 'node_modules')
+}
+
+/** The Bun of the tests. */
+export function bunProgram(): string {
+  const system = process.platform === 'win32' ? 'windows' : process.platform
+  const packageName = `@oven/bun-${system}-${process.arch === 'arm64' ? 'aarch64' : process.arch}`
+  return join(npmPackages(`bun-${BUN}`, { [packageName]: BUN }), packageName, 'bin', 'bun')
 }
 
 /** Compiles Java sources against a class path; returns the class path to run them with. */
