@@ -42,6 +42,22 @@ export const floods: Family = {
       },
     },
     {
+      name: 'pongs nobody asked for',
+      sends: '300,000 engine pongs, and 100,000 noops and upgrades, on one WebSocket',
+      acceptable: /^(?:all handled|closed)/,
+      async run(attack) {
+        const socket = await attack.join()
+        const pongs = Buffer.concat(Array.from({ length: 1_000 }, () => frame(TEXT, '3')))
+        const others = Buffer.concat(
+          Array.from({ length: 1_000 }, (_, i) => frame(TEXT, i % 2 === 0 ? '6' : '5')),
+        )
+        const count = attack.share(100)
+        await socket.pump(Array.from({ length: count * 4 }, (_, i) => (i % 4 === 3 ? others : pongs)))
+        socket.text('420["echo",1]')
+        attack.tally.add((await socket.saw('430', 30_000)) ? 'all handled' : await socket.fate(500))
+      },
+    },
+    {
       name: '124,000 packets in one POST',
       sends: '10 POSTs of 990 KB, of empty messages and of events',
       acceptable: /^HTTP (?:200|400)$/,

@@ -88,6 +88,26 @@ export const theft: Family = {
       },
     },
     {
+      name: 'cross-site polling, no option set',
+      sends: 'handshakes and preflights from another origin; what its page may read',
+      // Served as officially, but without the header that lets a page of another site read it.
+      acceptable: /^HTTP \d+, not readable by the page$/,
+      async run(attack) {
+        for (const method of ['GET', 'OPTIONS', 'POST']) {
+          for (const headers of [EVIL, { ...EVIL, ...COOKIE }, { Origin: 'null' }]) {
+            const answer = await attack
+              .http()
+              .request(method, '/socket.io/?EIO=4&transport=polling', {
+                headers,
+                ...(method === 'POST' ? { body: '40' } : {}),
+              })
+            const mayRead = answer.head.includes('access-control-allow-origin')
+            attack.tally.add(`${answer.says}, ${mayRead ? 'readable' : 'not readable'} by the page`)
+          }
+        }
+      },
+    },
+    {
       name: 'origins that `cors` does not allow',
       sends: 'handshakes and POSTs from another origin to a server with `cors.origin`',
       preset: 'cors',
