@@ -77,7 +77,7 @@ export const compression: Family = {
       preset: 'compression',
       acceptable: /^(?:closed|ended|reset)/,
       async run(attack) {
-        for (let i = 0; i < attack.share(50); i++) {
+        for (let i = 0; i < Math.max(20, attack.share(50)); i++) {
           const socket = await compressed(attack)
           socket.send(frame(TEXT, Buffer.alloc(1 + i * 20, 255 - i), { reserved: COMPRESSED }))
           attack.tally.add(await socket.fate())
