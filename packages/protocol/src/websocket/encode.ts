@@ -80,10 +80,7 @@ export function encodeFrame(
 export function encodeCloseFrame(code?: number, reason?: string, mask?: Uint8Array): Uint8Array {
   const options = mask ? { mask } : {}
   if (code === undefined) return encodeFrame(OPCODE.CLOSE, new Uint8Array(0), options)
-  let end = Math.min(reason?.length ?? 0, 123)
-  // Never between the halves of a surrogate pair.
-  let text = encoder.encode(reason?.slice(0, end))
-  while (text.length > 123 || isPairCut(reason, end)) text = encoder.encode(reason!.slice(0, --end))
+  const text = encoder.encode(fitCloseReason(reason ?? ''))
   const body = new Uint8Array(2 + text.length)
   body[0] = code >>> 8
   body[1] = code
@@ -91,6 +88,13 @@ export function encodeCloseFrame(code?: number, reason?: string, mask?: Uint8Arr
   return encodeFrame(OPCODE.CLOSE, body, options)
 }
 
-function isPairCut(text: string | undefined, at: number): boolean {
-  return text !== undefined && at > 0 && at < text.length && text.codePointAt(at - 1)! > 0xffff
+/** As much of it as a close frame holds, which is 123 bytes; never a half of a surrogate pair. */
+export function fitCloseReason(reason: string): string {
+  let end = Math.min(reason.length, 123)
+  while (encoder.encode(reason.slice(0, end)).length > 123 || isPairCut(reason, end)) end--
+  return reason.slice(0, end)
+}
+
+function isPairCut(text: string, at: number): boolean {
+  return at > 0 && at < text.length && text.codePointAt(at - 1)! > 0xffff
 }

@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { TidewireError, engineV3, engineV4 } from '@tidewire/protocol'
+import { TidewireError, engineV3, engineV4, fitCloseReason } from '@tidewire/protocol'
 import type { EnginePacket } from '@tidewire/protocol'
 import type { WebSocketEdge } from '../engine/cluster-port.ts'
 import type { Owner } from '../engine/door.ts'
@@ -150,8 +150,13 @@ export class ForeignWebSocketTransport implements WebSocketEdge {
 
   close(options?: { discard?: boolean; code?: number; reason?: string }): void {
     this.#hasReported = true
-    if (options?.discard === true && !this.writable && this.#ws.terminate !== undefined) this.#ws.terminate()
-    else this.#ws.close(options?.code, options?.reason)
+    if (options?.discard === true && !this.writable && this.#ws.terminate !== undefined) return this.#ws.terminate()
+    try {
+      // A reason that is too long for a frame is an exception there.
+      this.#ws.close(options?.code, options?.reason === undefined ? undefined : fitCloseReason(options.reason))
+    } catch {
+      this.#ws.terminate?.()
+    }
   }
 
   detach(): void {}

@@ -67,4 +67,34 @@ describe('WebSockets of another make', () => {
     await server.close()
     await closed
   })
+
+  it.each(Object.keys(ENGINES))('[WS-12, SIO-62] a refusal whose reason is longer than a close frame ends one session of %s, and not the process', async (engine) => {
+    server = await start(ENGINES[engine as keyof typeof ENGINES])
+    const ws = new WebSocket(`ws://127.0.0.1:${server.port}${websocket(4)}`)
+    await next(ws, 'message')
+    const closed = next(ws, 'close')
+    ws.send(`42["sink", ${'汉'.repeat(200)}`)
+    const [code, reason] = await closed
+
+    expect(code).toBe(1008)
+    expect(reason.length).toBeGreaterThan(60)
+    expect(reason.length).toBeLessThanOrEqual(123)
+    expect(String(reason)).not.toContain('\ufffd')
+  })
+
+  it('[WS-12] what a WebSocket class throws on closing is not the end of the process', async () => {
+    class Throwing extends WebSocket {
+      override close(): void {
+        throw new RangeError('no')
+      }
+    }
+    server = await start({ wsEngine: class extends WebSocketServer { constructor(options: object) { super({ ...options, WebSocket: Throwing as never }) } } })
+    const ws = new WebSocket(`ws://127.0.0.1:${server.port}${websocket(4)}`)
+    await next(ws, 'message')
+    const closed = next(ws, 'close')
+    ws.send('9')
+    await closed
+
+    expect(server.io.engine.clientsCount).toBe(0)
+  })
 })
