@@ -16,6 +16,8 @@ export type EngineRequest = IncomingMessage & {
 /** What has been made of it, on demand. */
 interface Rebuilt {
   request?: EngineRequest
+  /** Of HTTP/2, which shows its connection only while the request's stream is open. */
+  connection?: { remoteAddress: string | undefined; isSecure: boolean }
   headers?: IncomingHttpHeaders
   query?: ParsedUrlQuery
 }
@@ -37,6 +39,10 @@ export class RequestFacts {
     // Requests of HTTP/2, and of the application's own classes, cannot be made again.
     const isKept = mustKeep || !isOrdinary(req)
     if (isKept) this.#rebuilt = { request: req }
+    if (req.httpVersionMajor === 2) {
+      const { remoteAddress, encrypted } = req.socket as TLSSocket
+      this.#made.connection = { remoteAddress, isSecure: encrypted }
+    }
     this.#head = isKept ? '' : headText(req)
     // The connection keeps it from now on: it can no longer be asked for once the client has gone.
     void req.socket.remoteAddress
@@ -51,7 +57,7 @@ export class RequestFacts {
 
   /** compat: undefined on a Unix socket, whatever the declared type. */
   get remoteAddress(): string {
-    return this.#netSocket.remoteAddress as string
+    return (this.#rebuilt?.connection ?? this.#netSocket).remoteAddress as string
   }
 
   get #made(): Rebuilt {
@@ -69,7 +75,7 @@ export class RequestFacts {
   }
 
   get isSecure(): boolean {
-    return (this.#netSocket as TLSSocket).encrypted === true
+    return this.#rebuilt?.connection?.isSecure ?? (this.#netSocket as TLSSocket).encrypted === true
   }
 
   get request(): EngineRequest {

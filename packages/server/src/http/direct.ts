@@ -119,11 +119,11 @@ class Front implements DirectHost {
   #sweep(): void {
     this.now++
     const isClosed = this.#isServerClosed
-    const { keepAliveTimeout, keepAliveTimeoutBuffer = 0 } = this.#server as Server & {
-      keepAliveTimeoutBuffer?: number
-    }
+    const { keepAliveTimeout } = this.#server
+    // Node has it since 24.6.
+    const { keepAliveTimeoutBuffer: buffer } = this.#server as { keepAliveTimeoutBuffer?: number }
     const idleSeconds =
-      keepAliveTimeout > 0 ? Math.ceil((keepAliveTimeout + keepAliveTimeoutBuffer) / 1000) : Infinity
+      keepAliveTimeout > 0 ? Math.ceil((keepAliveTimeout + (buffer ?? 0)) / 1000) : Infinity
     for (const connection of this.#connections) {
       const seconds = this.now - connection.since
       const { state } = connection
