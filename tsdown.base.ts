@@ -9,4 +9,5 @@ export default defineConfig({
   dts: { oxc: {} },
   sourcemap: true,
   clean: true,
+  checks: { pluginTimings: false },
 })
