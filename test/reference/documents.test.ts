@@ -76,6 +76,32 @@ it('every guide is run by a test', () => {
   expect(guides.filter((guide) => !tests.includes(guide))).toEqual(['webtransport.md'])
 })
 
+it('every file that ARCHITECTURE.md names is there', () => {
+  const bases = [
+    '.',
+    'packages',
+    ...['server', 'client', 'cluster', 'protocol'].flatMap((name) => [
+      `packages/${name}`,
+      `packages/${name}/src`,
+    ]),
+  ]
+  const text = read('ARCHITECTURE.md')
+  // In the pictures without the ending; `http/attach`, not `node:http`.
+  const pictured = [...text.matchAll(/^```\n([\s\S]*?)^```$/gm)].flatMap(([, picture]) =>
+    [...picture!.matchAll(/(?<![\w:-])[a-z]+\/[a-z-]+/g)].map(([path]) => path),
+  )
+  const paths = [...text.matchAll(/`([\w.-]+(?:\/[\w.-]+)+|[\w-]+\.ts)`/g)].map(([, path]) => path!)
+  const files = [
+    ...pictured,
+    ...paths.filter((path) => !/^(tidewire|@)/.test(path) && (path.includes('.') || path.includes('/'))),
+  ]
+  const isThere = (path: string): boolean =>
+    bases.some((base) => existsSync(join(root, base, path)) || existsSync(join(root, base, `${path}.ts`)))
+
+  expect(files.filter((path) => path.includes('/') && !isThere(path))).toEqual([])
+  expect(files.length).toBeGreaterThan(30)
+})
+
 it('docs/compat.md has no row of something that is still to come', () => {
   const late = read('docs/compat.md')
     .split('\n')
