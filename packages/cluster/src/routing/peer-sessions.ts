@@ -169,12 +169,13 @@ export class PeerSessions {
 
   // ---- this node is the edge
 
-  servePoll(request: SessionRequest, exchange: PollExchange, maxBodyBytes: number): void {
+  servePoll(request: SessionRequest, exchange: PollExchange, engine: LocalSessions): void {
     if (exchange.method !== 'POST') return this.#relayPoll(request, exchange, EMPTY)
     // A body is not read before there is room for it.
     this.#whenRoom(() =>
-      exchange.readBody(maxBodyBytes, (body) => {
+      exchange.readBody(engine.maxPayloadBytes, (body) => {
         if (body !== undefined) this.#whenRoom(() => this.#relayPoll(request, exchange, body))
+        else engine.countLimit?.('maxHttpBufferSize')
       }),
     )
   }

@@ -6,6 +6,7 @@ import type { EnginePacket, EngineRevision } from '@tidewire/protocol'
 import type {
   Edge,
   EngineRejection,
+  LimitName,
   LocalSessions,
   Owner,
   PendingUpgrade,
@@ -176,7 +177,12 @@ export class RelayedWebSocket implements Owner, PortTimer {
 
   handleWritable(): void {}
 
+  handleLimit(limit: LimitName): void {
+    this.#timers.countLimit?.(limit)
+  }
+
   handleClosed(_edge: Edge, reason: string, description?: unknown): void {
+    this.#timers.countLimit?.(undefined, description)
     this.#report(reason === 'transport error' ? reason : 'transport close', factsOf(description))
   }
 

@@ -98,7 +98,7 @@ export class SessionRouting implements ClusterService, RemoteSessions, PeerHost 
   }
 
   servePoll(request: SessionRequest, exchange: PollExchange): void {
-    this.#peerOf(request.sid).servePoll(request, exchange, this.#engines[0]!.maxPayloadBytes)
+    this.#peerOf(request.sid).servePoll(request, exchange, this.#engines[0]!)
   }
 
   serveUpgrade(request: SessionRequest, upgrade: PendingUpgrade): void {

@@ -79,6 +79,23 @@ describe('an edge', () => {
     })
   }
 
+  it('[API-24] counts the limits that clients hit here for sessions of another node, and slices what they send', async () => {
+    const heard: number[] = []
+    const { owner, edge } = await startTwo({}, (io) => void io.on('connection', (socket) => socket.on('n', (n: number) => heard.push(n))))
+    const socket = await upgraded(owner, edge)
+    for (let n = 0; n < 2_000; n++) socket.ws.send(`42["n",${n}]`)
+    await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(2_000)
+    socket.ws.send('x'.repeat(1_000_001))
+    const { code, reason } = await socket.end()
+    const client = await new PollingClient(owner.port).connect()
+    expect((await send(edge.port, 'POST', client.path(), { body: 'x'.repeat(1_000_001) })).status).toBe(413)
+
+    expect(heard).toEqual(Array.from({ length: 2_000 }, (_, n) => n))
+    expect({ code, reason }).toMatchObject({ code: 1009, reason: expect.stringContaining('expected at most 1000000') })
+    expect(edge.io.stats().limits.maxHttpBufferSize).toBe(2)
+    expect(edge.io.stats().limits.packetsPerTurn).toBeGreaterThan(0)
+  })
+
   it('[CLU-50] holds a slow reader to the bound of its outbox, and serves others on the same link meanwhile', async () => {
     const { owner, edge } = await startTwo({ maxHttpBufferSize: 1e6 }, (io) =>
       io.on('connection', (socket) => socket.on('echo', (value, ack) => ack(value))),

@@ -4,11 +4,15 @@
 import type { PacketBody, SocketPacket } from '@tidewire/protocol'
 import { EventEmitter } from 'node:events'
 import { EncodedPacket } from '../broadcast/encoded.ts'
+import { takeTurn } from '../engine/fair-turns.ts'
 import { emitGuarded } from '../events/guarded.ts'
 import { hasListeners } from '../events/lazy-emitter.ts'
+import { LIMITS } from '../limits.ts'
 import type { Namespace } from '../namespace/namespace.ts'
 import type { PersistedSession, RecoveryFailure, RestoredSession } from '../recovery/session-aware-adapter.ts'
 import type { Socket } from '../socket/socket.ts'
+
+const ROOMS_PER_TURN = LIMITS.roomsPerTurn.default
 
 /** The id of a socket: also the name of the room that only it is in. */
 export type SocketId = string
@@ -142,8 +146,33 @@ export class Adapter extends EventEmitter {
       this.rooms.delete(id)
       this.tell('leave-room', id, id)
       this.tell('delete-room', id)
-    } else for (const room of joined) this.#leave(room, id)
+      this.sids.delete(id)
+      return
+    }
     this.sids.delete(id)
+    if (joined.size <= ROOMS_PER_TURN) for (const room of joined) this.#leave(room, id)
+    else this.#leaveInTurns(joined, id)
+  }
+
+  /** A socket that was in very many rooms must not keep the others waiting when it goes. It gets nothing more; the rooms empty later. */
+  #leaveInTurns(joined: ReadonlySet<Room>, id: SocketId): void {
+    const rooms = joined.values()
+    const leaveSome = (): void => {
+      const batch: Room[] = []
+      for (let next = rooms.next(); next.done !== true; next = rooms.next()) {
+        // A recovered socket of the same id may have joined it anew.
+        if (this.sids.get(id)?.has(next.value) !== true) {
+          this.#leave(next.value, id)
+          batch.push(next.value)
+        }
+        if (batch.length === ROOMS_PER_TURN) {
+          takeTurn({ continueTurn: leaveSome })
+          break
+        }
+      }
+      this.releaseRooms(batch)
+    }
+    leaveSome()
   }
 
   /** To the application's listeners, each guarded. */
@@ -309,7 +338,7 @@ export class Adapter extends EventEmitter {
     return false
   }
 
-  /** Such sessions have come back or ended: `keepsRoom` of these may have become false. */
+  /** Such sessions have come back or ended, or a socket has left these later than it has gone: they may be wanted no more. */
   protected releaseRooms(_rooms: Iterable<Room>): void {}
 
   /** Each selected socket once: members of any of the rooms (of the namespace, when none is named) that are in none of `except`. */

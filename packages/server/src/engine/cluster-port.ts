@@ -4,6 +4,7 @@
 import type { Edge, Owner } from './door.ts'
 import type { EngineSession } from './contract.ts'
 import type { EngineRejection } from '../http/reject.ts'
+import type { LimitName } from '../limits.ts'
 import type { PollExchange } from './poll-exchange.ts'
 
 /** What the owner must know of a request besides its exchange. @internal */
@@ -78,4 +79,6 @@ export interface LocalSessions {
   serveUpgrade(request: SessionRequest, upgrade: RemoteUpgrade): void
   schedule(timer: PortTimer, delayMs: number): void
   cancel(timer: PortTimer): void
+  /** A WebSocket of this node, for a session of another one, has hit a limit; `error` says which when it has ended for it. */
+  countLimit?(limit: LimitName | undefined, error?: unknown): void
 }

@@ -1,6 +1,9 @@
 // What an engine does for requests of its sessions that have arrived on other nodes: the same verification as for its own, then the same
 // transports. In: plain facts and exchanges from session routing. It owns nothing; the table of sessions is the engine's.
 import { rejection } from '../http/reject.ts'
+import type { LimitName } from '../limits.ts'
+import { limitOf } from '../observe/counters.ts'
+import type { Counters } from '../observe/counters.ts'
 import type { PollingTransport } from '../transports/polling.ts'
 import type { LocalSessions, PortTimer, RemoteUpgrade, SessionRequest } from './cluster-port.ts'
 import type { ResolvedEngineOptions } from './engine-options.ts'
@@ -16,19 +19,21 @@ export class ClusterSide implements LocalSessions {
   readonly #sessions: ReadonlyMap<string, Session>
   readonly #view: EngineView<Session>
   readonly #wheel: TimerWheel
+  readonly #counters: Counters
   readonly now: () => number
 
   constructor(
     options: ResolvedEngineOptions,
     sessions: ReadonlyMap<string, Session>,
     view: EngineView<Session>,
-    { wheel, now }: Pick<SessionContext, 'wheel' | 'now'>,
+    { wheel, now, counters }: Pick<SessionContext, 'wheel' | 'now' | 'counters'>,
   ) {
     this.#options = options
     this.now = now
     this.#sessions = sessions
     this.#view = view
     this.#wheel = wheel
+    this.#counters = counters
   }
 
   get pingInterval(): number {
@@ -82,6 +87,11 @@ export class ClusterSide implements LocalSessions {
 
   cancel(timer: PortTimer): void {
     this.#wheel.cancel(timer)
+  }
+
+  countLimit(limit: LimitName | undefined, error?: unknown): void {
+    const hit = limit ?? limitOf(error)
+    if (hit !== undefined) this.#counters.hit(hit)
   }
 }
 

@@ -1,6 +1,6 @@
 // The EDGE of a session on a WebSocket of Bun.serve, which frames, answers pings and buffers by itself. In: messages. Out: packets to the owner,
 // batches of messages in one write. Closes the WebSocket, once.
-import { engineV3, engineV4 } from '@tidewire/protocol'
+import { engineV3, engineV4, fitCloseReason } from '@tidewire/protocol'
 import type { EnginePacket } from '@tidewire/protocol'
 import type { BunSocket, BunWebSocketHandlers } from '../bun/bun-types.ts'
 import type { WebSocketEdge } from '../engine/cluster-port.ts'
@@ -142,7 +142,7 @@ export class BunWebSocketTransport implements WebSocketEdge {
     // compat: OkHttp, under the Java clients, takes no notice of a close frame (see transports/websocket.ts).
     const ignoresCloseFrames = options?.isShutdown === true && this.#settings.userAgent?.startsWith('okhttp/') === true
     if ((options?.discard === true && !this.writable) || (ignoresCloseFrames && this.#ws.getBufferedAmount() === 0)) this.#ws.terminate()
-    else this.#ws.close(options?.code, options?.reason)
+    else this.#ws.close(options?.code, options?.reason === undefined ? undefined : fitCloseReason(options.reason))
   }
 
   detach(): void {}

@@ -85,6 +85,17 @@ describe('slow requests', () => {
     expect(server.io.stats().limits.pingTimeout).toBe(300)
   })
 
+  it('[EIO-70] messages that are never finished, in one frame or in fragments, end with the heartbeat of their session', async () => {
+    server = await start({ pingInterval: 300, pingTimeout: 300 })
+    const clients = await Promise.all(Array.from({ length: 40 }, () => new RawWebSocket(server.port).join()))
+    const half = maskedFrame('x'.repeat(500_000)).subarray(0, 400_000)
+    for (const [index, { socket }] of clients.entries()) socket.write(index % 2 === 0 ? half : maskedFrame('x'.repeat(400_000), 1, false))
+    await expect.poll(() => server.io.stats().sessions.open, { timeout: 5_000 }).toBe(0)
+
+    expect(server.io.stats()).toMatchObject({ limits: { pingTimeout: 40 }, sessions: { closed: { 'ping timeout': 40 } } })
+    await expectService()
+  })
+
   it('[EIO-83] handshakes above `maxSessions` are refused with 503 and the reason, and served again when there is room', async () => {
     server = await start({ maxSessions: 2 })
     const first = await new RawWebSocket(server.port).join()

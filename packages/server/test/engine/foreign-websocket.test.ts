@@ -51,6 +51,19 @@ describe('WebSockets of another make', () => {
     expect(server.io.engine.clientsCount).toBe(0)
   })
 
+  it('[WS-12, SIO-33] closes with a reason that is cut to what fits', async () => {
+    server = await start({ perMessageDeflate: true })
+    const ws = new WebSocket(`ws://127.0.0.1:${server.port}${websocket(4)}`)
+    await next(ws, 'message')
+    const closed = next(ws, 'close')
+    ws.send(`42{"汉字":"${'汉字'.repeat(40)}"}`)
+    const [code, reason] = await closed
+
+    expect(code).toBe(1008)
+    expect(String(reason)).toMatch(/^Malformed Socket\.IO packet: .*汉字$/)
+    expect(reason.length).toBeLessThanOrEqual(123)
+  })
+
   it('[WS-12] negotiates compression when it is switched on, and carries cookies and headers', async () => {
     server = await start({ perMessageDeflate: { threshold: 10 }, cookie: true })
     server.io.engine.on('headers', (headers: Record<string, string>) => {
