@@ -2,7 +2,7 @@
 // judges what the attacker cannot know: whether the process lives, its memory, and how the neighbours fared.
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -42,9 +42,8 @@ const START_DEADLINE_MS = 60_000
 const ANSWER_DEADLINE_MS = 30_000
 const CASE_DEADLINE_MS = 120_000
 
-/** Who may, lets server and neighbours go first: other work of the machine is not to be measured. */
-const FIRST = process.getuid?.() === 0 ? -10 : 0
-const LAST = 15
+/** Server and neighbours go first, before other work of the machine if this user may say so: that is not to be measured. */
+const [FIRST, LAST] = process.getuid?.() === 0 ? [-15, -5] : [0, 10]
 
 function start(core: number, program: string, args: readonly string[], niceness: number): ChildProcess {
   const command = [
@@ -57,11 +56,26 @@ function start(core: number, program: string, args: readonly string[], niceness:
     fileURLToPath(new URL(program, import.meta.url)),
     ...args,
   ]
-  return spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
+  // A session of its own: where the kernel shares the processor out among sessions first, niceness counts for nothing else.
+  const child = spawn(command[0]!, command.slice(1), {
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+    detached: true,
+  })
+  giveSession(child, niceness)
+  return child
+}
+
+function giveSession(child: ChildProcess, niceness: number): void {
+  try {
+    writeFileSync(`/proc/${child.pid}/autogroup`, String(niceness))
+  } catch {
+    // Not this kernel, or not for this user.
+  }
 }
 
 /** All of its threads give way to everything else. */
 function stepBack(child: ChildProcess): void {
+  giveSession(child, 19)
   try {
     for (const thread of process.platform === 'linux' ? readdirSync(`/proc/${child.pid}/task`) : [child.pid])
       setPriority(Number(thread), 19)

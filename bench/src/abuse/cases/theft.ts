@@ -95,12 +95,10 @@ export const theft: Family = {
       async run(attack) {
         for (const method of ['GET', 'OPTIONS', 'POST']) {
           for (const headers of [EVIL, { ...EVIL, ...COOKIE }, { Origin: 'null' }]) {
-            const answer = await attack
-              .http()
-              .request(method, '/socket.io/?EIO=4&transport=polling', {
-                headers,
-                ...(method === 'POST' ? { body: '40' } : {}),
-              })
+            const answer = await attack.http().request(method, '/socket.io/?EIO=4&transport=polling', {
+              headers,
+              ...(method === 'POST' ? { body: '40' } : {}),
+            })
             const mayRead = answer.head.includes('access-control-allow-origin')
             attack.tally.add(`${answer.says}, ${mayRead ? 'readable' : 'not readable'} by the page`)
           }
