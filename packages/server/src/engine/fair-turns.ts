@@ -1,5 +1,6 @@
 // Fair turns between those who send more than a loop turn should handle. A reader spends its slice with every packet; when that is used up it
-// stops reading and asks for a turn. Turns are given in order, for as long as a loop turn has time for them; small reads never wait.
+// stops reading and asks for a turn. Turns are given in order, for as long as a loop turn has time for them; small reads never wait
+// (docs/decisions/0011).
 import { LIMITS } from '../limits.ts'
 
 export interface Taker {
