@@ -89,4 +89,22 @@ describe('doc comments', () => {
 
     expect(OFFICIALLY_DEPRECATED.filter((name) => !deprecated.has(name))).toEqual([])
   })
+
+  it.each([
+    { name: 'EngineSession', file: 'packages/server/src/engine/session.ts', call: /#tell\('(\w+)'/g },
+    {
+      name: 'EngineClient',
+      file: 'packages/client/src/engine/engine-client.ts',
+      call: /emitReserved\('(\w+)'/g,
+    },
+  ])('name the events of $name', ({ name, file, call }) => {
+    const emitted = new Set(
+      [...readFileSync(join(root, file), 'utf8').matchAll(call)].map(([, event]) => event!),
+    )
+    const { doc } = surface.find((one) => one.name === name)!
+
+    expect(
+      [...doc.slice(doc.indexOf('Events')).matchAll(/"(\w+)"/g)].map(([, event]) => event!).toSorted(),
+    ).toEqual([...emitted].toSorted())
+  })
 })

@@ -44,6 +44,12 @@ it('both READMEs have the same sections, code, tables, versions and links', () =
   expect(outline('README.zh-CN.md')).toEqual(outline('README.md'))
 })
 
+it('the page of the server package begins with the same program', () => {
+  const program = (file: string): string => /^```js\n[\s\S]*?^```$/m.exec(read(file))![0]
+
+  expect(program('packages/server/README.md')).toBe(program('README.md'))
+})
+
 it('every link of a document leads to a file', () => {
   const dead = documents.flatMap((file) =>
     linksOf(read(file))

@@ -40,8 +40,8 @@ const PATIENCE_MS = 1000
 /**
  * One Engine.IO session from the client's side, as `socket.io.engine`.
  *
- * Events, under the official names: "open", "handshake", "packet", "packetCreate", "drain", "flush", "upgrading", "upgrade",
- * "upgradeError", "close".
+ * Events, under the official names: "open", "handshake", "packet", "packetCreate", "data", "message", "ping", "pong", "heartbeat", "drain", "flush",
+ * "upgrading", "upgrade", "upgradeError", "error", "close".
  */
 export class EngineClient extends Emitter {
   /** compat: whether the last connection used WebSocket, for `rememberUpgrade`. */

@@ -44,7 +44,11 @@ export interface HandshakeFacts {
   readonly isSecure: boolean
 }
 
-/** What the Socket.IO half sees of one Engine.IO session. Users hold the same object as `socket.conn`. */
+/**
+ * What the Socket.IO half sees of one Engine.IO session. Users hold the same object as `socket.conn`.
+ *
+ * Events, under the official names: "packet", "packetCreate", "data", "message", "heartbeat", "drain", "flush", "upgrading", "upgrade", "close".
+ */
 export interface EngineSession extends EventEmitter {
   /** Exactly 20 characters of [A-Za-z0-9_-]: 4 for the node incarnation, 16 random (unless `generateId` is the user's). */
   readonly id: string
