@@ -14,6 +14,8 @@ export interface PacketDecoder {
 export interface Codec {
   encode(packet: SocketPacket, revision: SocketRevision): (string | Uint8Array)[]
   createDecoder(revision: SocketRevision): PacketDecoder
+  /** The packet of a text that is all of it; undefined if attachments follow, which needs a decoder. @throws any error for malformed input */
+  decodeWhole?(text: string, revision: SocketRevision): SocketPacket | undefined
   /** The arguments of an event for other nodes. @throws ProtocolError */
   encodeBody(data: readonly unknown[]): PacketBody
   /** True when the text of a packet is its head and that body. */
@@ -30,14 +32,22 @@ export interface Parser {
   }
 }
 
+/** Types 5 and 6 announce attachments. */
+function isBinary(text: string): boolean {
+  const type = text.charCodeAt(0)
+  return type === 0x35 || type === 0x36
+}
+
 export function createJsonCodec(limits: { maxAttachments: number; maxDepth: number }): Codec {
   const options = { 4: { revision: 4 as const, ...limits }, 5: { revision: 5 as const, ...limits } }
+  const whole = { 4: new SocketPacketDecoder(options[4]), 5: new SocketPacketDecoder(options[5]) }
   return {
     encode(packet, revision) {
       debug?.('encoding a packet of type %d for %s', packet.type, packet.nsp)
       return encodeSocketPacket(packet, options[revision])
     },
     createDecoder: (revision) => new SocketPacketDecoder(options[revision]),
+    decodeWhole: (text, revision) => (isBinary(text) ? undefined : whole[revision].add(text)),
     encodeBody: (data) => encodeBody(data, limits),
     isJson: true,
   }

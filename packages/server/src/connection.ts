@@ -8,12 +8,12 @@ import type { PacketDecoder } from './codec.ts'
 import type { CloseReason, EngineSession, SessionHandler } from './engine/contract.ts'
 import type { OutgoingMessage } from './engine/outgoing-message.ts'
 import { OutgoingMessage as Message } from './engine/outgoing-message.ts'
-import { callGuarded } from './events/guarded.ts'
 import type { Namespace } from './namespace/namespace.ts'
 import type { Server } from './server.ts'
 import type { Socket } from './socket/socket.ts'
 import { debugScope } from './debug.ts'
 import type { Receiver } from './half-received.ts'
+import type { Joiner } from './join-deadline.ts'
 import type { LimitName } from './limits.ts'
 import { limitOf } from './observe/counters.ts'
 
@@ -30,29 +30,28 @@ type AnySocket = Socket<any, any, any, any>
 const POLICY_VIOLATION = 1008
 
 /** One client over all its namespaces, as `socket.client`. */
-export class Connection implements SessionHandler, Receiver {
+export class Connection implements SessionHandler, Receiver, Joiner {
   /** The Engine.IO session. */
   readonly conn: EngineSession
   /** The server that it belongs to. */
   readonly server: Server<any, any, any, any>
   /** The Socket.IO protocol: 4 for clients of 1.x and 2.x, 5 for those of 3.x and 4.x. */
   readonly revision: SocketRevision
-  readonly #decoder: PacketDecoder
+  /** perf: the one that all share, until it has to keep something for this client. */
+  #decoder: PacketDecoder | undefined
   /** perf: nearly every client is in one namespace; a map costs 180 bytes for it. */
   #only: AnySocket | undefined
   #socketsByNamespace: Map<string, AnySocket> | undefined
   /** Namespaces whose CONNECT is on its way through the middlewares (spec: SIO-27). */
   #joining: Set<string> | undefined
-  #timer: NodeJS.Timeout | undefined
 
   constructor(server: Server<any, any, any, any>, session: EngineSession) {
     this.server = server
     this.conn = session
     this.revision = session.protocol === 4 ? 5 : 4
-    this.#decoder = server.codec.createDecoder(this.revision)
     session.handler = this
-    if (this.revision === 4) this.#join('/', {})
-    else this.#timer = setTimeout(closeUnlessJoined, server.connectTimeout(), this)
+    if (this.revision === 4) this.#join('/', undefined)
+    else server.joinDeadline.add(this, server.connectTimeout())
   }
 
   /** The engine session's id. */
@@ -95,12 +94,13 @@ export class Connection implements SessionHandler, Receiver {
 
   handleMessage(data: string | Buffer): void {
     let packet: SocketPacket | undefined
+    const { codec, halfReceived } = this.server
     try {
-      packet = this.#decoder.add(data)
+      if (this.#decoder === undefined && typeof data === 'string') packet = codec.decodeWhole?.(data, this.revision)
+      packet ??= (this.#decoder ??= codec.createDecoder(this.revision)).add(data)
     } catch (error) {
       return this.#fail(error)
     }
-    const { halfReceived } = this.server
     if (packet === undefined) return halfReceived.add(this, data.length)
     if (halfReceived.size > 0) halfReceived.delete(this)
     this.#dispatch(packet)
@@ -141,30 +141,40 @@ export class Connection implements SessionHandler, Receiver {
   #handleConnect({ nsp, data }: SocketPacket): void {
     if (this.revision === 5) {
       if (this.#socketIn(nsp) !== undefined) return this.#closeFor('a second CONNECT for one namespace')
-      return this.#join(nsp, typeof data === 'object' && data !== null ? data : {})
+      return this.#join(nsp, typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : undefined)
     }
     const mark = nsp.indexOf('?')
     const name = mark < 0 ? nsp : nsp.slice(0, mark)
     // The client is joined to "/" unasked; some ask all the same (spec: SIO-28).
     if (name === '/' || this.#socketIn(name) !== undefined) return
-    this.#join(name, mark < 0 ? {} : Object.fromEntries(new URLSearchParams(nsp.slice(mark + 1))))
+    this.#join(name, mark < 0 ? undefined : Object.fromEntries(new URLSearchParams(nsp.slice(mark + 1))))
   }
 
-  #join(name: string, auth: Record<string, unknown>): void {
+  #join(name: string, auth: Record<string, unknown> | undefined): void {
     if (this.#joining?.has(name)) return
     const count = (this.#only === undefined ? (this.#socketsByNamespace?.size ?? 0) : 1) + (this.#joining?.size ?? 0)
     const { maxNamespaces } = this.server
     if (count >= maxNamespaces) return this.handleLimit('maxNamespaces', `one client may be in ${maxNamespaces} namespaces`)
+    const known = this.server._nsps.get(name)
+    // perf: nobody has to be waited for, so that nobody can ask a second time meanwhile.
+    if (known?.admitsAtOnce === true) return this.#enter(known, auth)
     ;(this.#joining ??= new Set()).add(name)
-    this.server.findNamespace(name, auth, (namespace) => {
+    const sent = auth ?? {}
+    this.server.findNamespace(name, sent, (namespace) => {
       if (!this.isOpen) return
       if (namespace === undefined) return this.#refuseJoin(name, 'Invalid namespace')
-      callGuarded(() => namespace.admit(this, auth), this, [], (error) => {
-        // The application's adapter: the client is told, and so is the operator.
-        this.server.handleHandlerError(error, { socket: undefined, event: 'adapter' })
-        this.#refuseJoin(name, 'internal server error')
-      })
+      this.#enter(namespace, sent)
     })
+  }
+
+  #enter(namespace: Namespace<any, any, any, any>, auth: Record<string, unknown> | undefined): void {
+    try {
+      namespace.admit(this, auth)
+    } catch (error) {
+      // The application's adapter: the client is told, and so is the operator.
+      this.server.handleHandlerError(error, { socket: undefined, event: 'adapter' })
+      this.#refuseJoin(namespace.name, 'internal server error')
+    }
   }
 
   #refuseJoin(name: string, message: string): void {
@@ -186,7 +196,7 @@ export class Connection implements SessionHandler, Receiver {
       this.#only = undefined
       this.#socketsByNamespace.set(socket.nsp.name, socket)
     }
-    this.#clearTimer()
+    this.server.joinDeadline.delete(this)
   }
 
   /** The namespace has refused. */
@@ -241,8 +251,8 @@ export class Connection implements SessionHandler, Receiver {
 
   handleClose(reason: CloseReason, description?: unknown): void {
     debug?.('session %s closed: %s', this.id, reason)
-    this.#clearTimer()
-    this.#decoder.destroy()
+    this.server.joinDeadline.delete(this)
+    this.#decoder?.destroy()
     this.server.halfReceived.delete(this)
     this.#joining = undefined
     for (const socket of this.#all()) socket.handleClose(reason, description)
@@ -250,10 +260,8 @@ export class Connection implements SessionHandler, Receiver {
     this.#socketsByNamespace = undefined
   }
 
-  #clearTimer(): void {
-    if (this.#timer === undefined) return
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+  handleNotJoined(): void {
+    if (!this.hasSockets) this.handleLimit('connectTimeout', 'no namespace was joined in time')
   }
 }
 
@@ -274,8 +282,4 @@ function messagesOf(chunks: readonly (string | Uint8Array)[]): OutgoingMessage[]
 function toListenerError(error: unknown): Error {
   if (error instanceof ProtocolError && error.officialMessage !== undefined) return new Error(error.officialMessage, { cause: error })
   return error instanceof Error ? error : new Error(String(error))
-}
-
-function closeUnlessJoined(connection: Connection): void {
-  if (!connection.hasSockets) connection.handleLimit('connectTimeout', 'no namespace was joined in time')
 }

@@ -46,6 +46,7 @@ import { markOwn } from './http/observers.ts'
 import type { HttpServerLike } from './http/observers.ts'
 import { IdSource, processIds } from './ids.ts'
 import { HalfReceived } from './half-received.ts'
+import { JoinDeadline } from './join-deadline.ts'
 import { LIMITS } from './limits.ts'
 import { CHANNELS } from './observe/channels.ts'
 import { Counters } from './observe/counters.ts'
@@ -121,6 +122,8 @@ export class Server<
   readonly codec: Codec
   /** The option `cleanupEmptyChildNamespaces`. @internal */
   readonly cleansUpChildren: boolean
+  /** Clients that are in no namespace yet. @internal */
+  readonly joinDeadline: JoinDeadline = new JoinDeadline()
   /** Packets of which attachments are missing. @internal */
   readonly halfReceived: HalfReceived
   /** @internal */

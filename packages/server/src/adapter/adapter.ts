@@ -89,7 +89,7 @@ export class Adapter extends EventEmitter {
 
   /** Puts a socket into rooms. With a promise the join holds for other nodes once it resolves. */
   addAll(id: SocketId, rooms: Set<Room>): Promise<void> | void {
-    if (rooms.size === 1 && rooms.has(id) && !this.sids.has(id) && !this.rooms.has(id)) return this.#joinOwnRoom(id)
+    if (rooms.size === 1 && rooms.has(id) && !this.sids.has(id) && !this.rooms.has(id)) return this.#joinOwnRoom(id, rooms)
     let joined = this.sids.get(id)
     if (joined === undefined) this.sids.set(id, (joined = new Set()))
     else this.#unshare(id, joined)
@@ -109,10 +109,10 @@ export class Adapter extends EventEmitter {
 
   /**
    * perf: the rooms of a socket that is only in its own, and the members of that room, are the same set of one id. It is shared until
-   * either changes; most sockets never join a room. The socket keeps the shared one: the application may hold it.
+   * either changes; most sockets never join a room. The socket keeps the shared one: the application may hold it. It is the set that
+   * the socket has brought.
    */
-  #joinOwnRoom(id: SocketId): void {
-    const both = new Set([id])
+  #joinOwnRoom(id: SocketId, both: Set<Room>): void {
     this.sids.set(id, both)
     this.rooms.set(id, both)
     this.tell('create-room', id)

@@ -55,6 +55,8 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   upgrading = false
   upgraded = false
   dueTick = -1
+  previousEntry: WheelEntry | undefined = undefined
+  nextEntry: WheelEntry | undefined = undefined
   readonly #context: SessionContext
   /** Of the handshake request. */
   readonly facts: RequestFacts

@@ -1,5 +1,5 @@
-// One shared timer for all heartbeats: entries sit in slots of a wheel, and a tick looks at one slot. An idle session costs an entry in a
-// Set, not a timer and a closure.
+// One shared timer for all heartbeats: entries hang in the slots of a wheel, linked to each other, and a tick looks at one slot. An idle session
+// costs two links, not a timer and a closure.
 import type { Clock } from '../clock.ts'
 
 const SLOTS = 512
@@ -7,13 +7,17 @@ const SLOTS = 512
 export interface WheelEntry {
   /** Set by the wheel; -1 while not scheduled. */
   dueTick: number
+  /** Its neighbours in the slot. */
+  previousEntry?: WheelEntry | undefined
+  nextEntry?: WheelEntry | undefined
   handleTimer(): void
 }
 
 export class TimerWheel {
   readonly #clock: Clock
   readonly #tickMs: number
-  readonly #slots: Set<WheelEntry>[] = Array.from({ length: SLOTS }, () => new Set())
+  /** The newest entry of each slot. */
+  readonly #slots: (WheelEntry | undefined)[] = Array.from<undefined>({ length: SLOTS }).fill(undefined)
   #tick = 0
   #startedAt = 0
   #size = 0
@@ -27,19 +31,36 @@ export class TimerWheel {
 
   /** Calls `entry.handleTimer()` once, `delayMs` from now (up to one tick later). Replaces an earlier schedule. */
   schedule(entry: WheelEntry, delayMs: number): void {
-    if (entry.dueTick >= 0) this.#slots[entry.dueTick % SLOTS]!.delete(entry)
+    if (entry.dueTick >= 0) this.#unlink(entry)
     else this.#size++
     if (this.#stop === undefined) this.#start()
     const nowTick = Math.floor((this.#clock.now() - this.#startedAt) / this.#tickMs)
     entry.dueTick = Math.max(nowTick, this.#tick) + Math.max(1, Math.ceil(delayMs / this.#tickMs))
-    this.#slots[entry.dueTick % SLOTS]!.add(entry)
+    this.#link(entry)
   }
 
   cancel(entry: WheelEntry): void {
     if (entry.dueTick < 0) return
-    this.#slots[entry.dueTick % SLOTS]!.delete(entry)
+    this.#unlink(entry)
     entry.dueTick = -1
     this.#leave()
+  }
+
+  #link(entry: WheelEntry): void {
+    const slot = entry.dueTick % SLOTS
+    const next = this.#slots[slot]
+    if (next !== undefined) next.previousEntry = entry
+    entry.nextEntry = next
+    this.#slots[slot] = entry
+  }
+
+  #unlink(entry: WheelEntry): void {
+    const { previousEntry, nextEntry } = entry
+    if (previousEntry === undefined) this.#slots[entry.dueTick % SLOTS] = nextEntry
+    else previousEntry.nextEntry = nextEntry
+    if (nextEntry !== undefined) nextEntry.previousEntry = previousEntry
+    entry.previousEntry = undefined
+    entry.nextEntry = undefined
   }
 
   #start(): void {
@@ -68,9 +89,10 @@ export class TimerWheel {
     this.#isAdvancing = true
     try {
       for (let tick = from; tick <= nowTick && this.#size > 0; tick++) {
-        for (const entry of this.#slots[tick % SLOTS]!) {
-          if (entry.dueTick > nowTick) continue
-          this.#slots[tick % SLOTS]!.delete(entry)
+        // What is called may cancel and schedule any entry, of this slot too: each look begins with those that are due now.
+        for (const entry of this.#dueIn(tick % SLOTS, nowTick)) {
+          if (entry.dueTick < 0 || entry.dueTick > nowTick) continue
+          this.#unlink(entry)
           entry.dueTick = -1
           this.#leave()
           entry.handleTimer()
@@ -80,5 +102,12 @@ export class TimerWheel {
       this.#isAdvancing = false
       this.#stopWhenEmpty()
     }
+  }
+
+  #dueIn(slot: number, nowTick: number): WheelEntry[] {
+    const due: WheelEntry[] = []
+    for (let entry = this.#slots[slot]; entry !== undefined; entry = entry.nextEntry) if (entry.dueTick <= nowTick) due.push(entry)
+    // Linked newest first; called in the order of their schedules.
+    return due.reverse()
   }
 }

@@ -131,11 +131,11 @@ export class Namespace<
   // ---- sockets
 
   /** A connection asks for this namespace: runs the middlewares, then lets it in or refuses it. */
-  admit(client: Connection, auth: Record<string, unknown>): void {
+  admit(client: Connection, auth?: Record<string, unknown>): void {
     debug?.('%s: client %s asks to join', this.name, client.id)
     const { connectionStateRecovery } = this.server.opts
-    const { pid, offset } = auth
-    if (!connectionStateRecovery || client.revision === 4 || typeof pid !== 'string') return this.#admit(client, auth)
+    if (!connectionStateRecovery || client.revision === 4 || typeof auth?.['pid'] !== 'string') return this.#admit(client, auth)
+    const { pid, offset } = auth as { pid: string; offset?: unknown }
     const restored = this.#restore(pid, typeof offset === 'string' ? offset : undefined)
     const proceed = (session: unknown): void => {
       if (!client.isOpen) return
@@ -154,46 +154,52 @@ export class Namespace<
     return this.adapter.restoreSession(pid, offset)
   }
 
-  #admit(client: Connection, auth: Record<string, unknown>, session?: RestoredSession, failure?: RecoveryFailure): void {
+  /** No middleware: who asks is let in, or not, before `admit` returns. */
+  get admitsAtOnce(): boolean {
+    return this.middlewares.length === 0 && !this.server.opts.connectionStateRecovery
+  }
+
+  #admit(client: Connection, auth: Record<string, unknown> | undefined, session?: RestoredSession, failure?: RecoveryFailure): void {
     const socket = new Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>(this, client, auth, session, failure)
-    const enter = (error?: ExtendedError): void => {
+    const isSkipping = session !== undefined && this.server.opts.connectionStateRecovery?.skipMiddlewares !== false
+    if (isSkipping || this.middlewares.length === 0) return this.#enter(socket, auth, session)
+    this.#run(socket, (error) => {
       // The client may have gone while a middleware was thinking.
       if (!client.isOpen) {
         socket.turnAway()
         return this.checkEmpty()
       }
-      if (error !== undefined) {
-        socket.turnAway()
-        client.refuse(this, error)
-        this.checkEmpty()
-        return
-      }
-      if (session !== undefined && this.adapter instanceof SessionAwareAdapter && !this.adapter.resumeSession(session.pid, socket as Socket<any, any, any, any>)) {
-        return this.#admit(client, auth, undefined, 'session unknown')
-      }
-      this.sockets.set(socket.id, socket)
-      this.onFilled?.()
-      try {
-        socket.open(session)
-      } catch (cause) {
-        // An adapter of another make: the client is told, and so is the operator.
-        this.sockets.delete(socket.id)
-        socket.connected = false
-        client.remove(socket as Socket<any, any, any, any>)
-        this.server.handleHandlerError(cause, { socket: socket as Socket<any, any, any, any>, event: 'adapter' })
-        client.refuse(this, new Error('internal server error'))
-        return
-      }
-      this.#emitReserved('connect', socket)
-      this.#emitReserved('connection', socket)
-      if (CHANNELS.socketConnect.hasSubscribers) CHANNELS.socketConnect.publish({ socket })
+      if (error === undefined) return this.#enter(socket, auth, session)
+      socket.turnAway()
+      client.refuse(this, error)
+      this.checkEmpty()
+    })
+  }
+
+  #enter(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>, auth: Record<string, unknown> | undefined, session?: RestoredSession): void {
+    const { client } = socket
+    if (session !== undefined && this.adapter instanceof SessionAwareAdapter && !this.adapter.resumeSession(session.pid, socket as Socket<any, any, any, any>)) {
+      return this.#admit(client, auth, undefined, 'session unknown')
     }
-    if (session !== undefined && this.server.opts.connectionStateRecovery?.skipMiddlewares !== false) enter()
-    else this.#run(socket, enter)
+    this.sockets.set(socket.id, socket)
+    this.onFilled?.()
+    try {
+      socket.open(session)
+    } catch (cause) {
+      // An adapter of another make: the client is told, and so is the operator.
+      this.sockets.delete(socket.id)
+      socket.connected = false
+      client.remove(socket as Socket<any, any, any, any>)
+      this.server.handleHandlerError(cause, { socket: socket as Socket<any, any, any, any>, event: 'adapter' })
+      client.refuse(this, new Error('internal server error'))
+      return
+    }
+    this.#emitReserved('connect', socket)
+    this.#emitReserved('connection', socket)
+    if (CHANNELS.socketConnect.hasSubscribers) CHANNELS.socketConnect.publish({ socket })
   }
 
   #run(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>, done: (error?: ExtendedError) => void): void {
-    if (this.middlewares.length === 0) return done()
     const middlewares = this.middlewares.slice()
     const run = (index: number): void => {
       if (index === middlewares.length) return done()

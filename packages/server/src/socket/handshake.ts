@@ -1,9 +1,9 @@
 // The handshake object of a socket: facts of the request that opened its session, and what the client sent with CONNECT.
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
-import { parse } from 'node:querystring'
 import type { ParsedUrlQuery } from 'node:querystring'
 import type { EngineSession, HandshakeFacts } from '../engine/contract.ts'
+import { queryOf } from '../engine/request-facts.ts'
 
 /**
  * What is known of a client from the request that opened its session, and what it sent with CONNECT. Behind a proxy, `address` and `secure`
@@ -61,5 +61,5 @@ function textOf(issued: number): string {
 /** For a session of an engine that the application has made. */
 function factsOf(req: IncomingMessage & { _query?: ParsedUrlQuery }): HandshakeFacts {
   const url = req.url ?? ''
-  return { url, headers: req.headers, query: req._query ?? parse(url.slice(url.indexOf('?') + 1)), isSecure: (req.socket as TLSSocket).encrypted === true }
+  return { url, headers: req.headers, query: req._query ?? queryOf(url), isSecure: (req.socket as TLSSocket).encrypted === true }
 }

@@ -40,7 +40,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
   readonly #session: Owner
   readonly #decoder: FrameDecoder
   /** The 101 answer, written together with the first batch. */
-  #head: Buffer | undefined
+  #head: string | undefined
   #isClosing = false
   #hasReported = false
   /**
@@ -58,7 +58,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
     this.#session = session
     this.supportsBinary = options.supportsBinary
     this.#ignoresCloseFrames = options.userAgent?.startsWith('okhttp/') === true
-    this.#head = Buffer.from(options.head, 'latin1')
+    this.#head = options.head
     this.#decoder = new FrameDecoder(this, options.frames)
     own(socket, this)
     if (socket.isPaused()) socket.resume()
@@ -73,7 +73,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
 
   /** Sends the 101 at once: an upgrading transport has no packet of its own to ride on. */
   begin(): void {
-    this.#socket.write(this.#head!)
+    this.#socket.write(this.#head!, 'latin1')
     this.#head = undefined
   }
 
@@ -97,7 +97,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
       queueMicrotask(forgetLastFlush)
     }
     if (this.#head !== undefined) {
-      bytes = Buffer.concat([this.#head, bytes])
+      bytes = withHead(this.#head, bytes)
       this.#head = undefined
     }
     if (this.#socket.write(bytes)) this.#session.handleFlushed(this, batch.length)
@@ -118,7 +118,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
 
   #writeFrame(frame: Uint8Array): void {
     if (this.#head !== undefined) {
-      this.#socket.write(this.#head)
+      this.#socket.write(this.#head, 'latin1')
       this.#head = undefined
     }
     this.#socket.write(frame)
@@ -240,7 +240,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
       this.#isCloseFrameSent = true
       this.#isClosing = true
       this.#decoder.stop()
-      if (this.#head !== undefined) this.#socket.write(this.#head)
+      if (this.#head !== undefined) this.#socket.write(this.#head, 'latin1')
       this.#socket.end()
       this.#socket.setTimeout(CLOSE_TIMEOUT_MS, destroyOnTimeout)
       return
@@ -323,6 +323,13 @@ function isSame(a: readonly OutgoingMessage[], b: readonly OutgoingMessage[]): b
   return true
 }
 
+function withHead(head: string, frames: Buffer): Buffer {
+  const bytes = Buffer.allocUnsafe(head.length + frames.length)
+  bytes.latin1Write(head, 0)
+  bytes.set(frames, head.length)
+  return bytes
+}
+
 function concatFrames(batch: readonly OutgoingMessage[], revision: EngineRevision): Buffer {
   const frames: Buffer[] = []
   let length = 0
@@ -349,5 +356,6 @@ function decodeUtf8(bytes: Uint8Array): string {
 declare global {
   interface Buffer {
     utf8Slice(start: number, end: number): string
+    latin1Write(text: string, offset: number): number
   }
 }
