@@ -53,7 +53,7 @@ export class BunEngine extends Engine {
 
   /** `settings` are those of a Socket.IO server, in which `allowRequest` is of Node's kind. */
   constructor(options: BunEngineOptions = {}, settings: { ids?: IdSource; allowRequest?: EngineOptions['allowRequest'] } = {}) {
-    const { allowRequest, path = '/engine.io/', editHandshakeHeaders, editResponseHeaders, ...others } = options
+    const { allowRequest, editHandshakeHeaders, editResponseHeaders, ...others } = { path: '/engine.io/', ...options }
     const decide = allowRequest === undefined ? settings.allowRequest : asked(allowRequest)
     super(
       decide === undefined ? others : { ...others, allowRequest: decide },
@@ -61,7 +61,7 @@ export class BunEngine extends Engine {
       undefined,
       settings.ids,
     )
-    this.path = path
+    this.path = others.path
     this.#editHandshake = editHandshakeHeaders
     this.#editEach = editResponseHeaders
     const deflate = options.perMessageDeflate ?? false
