@@ -26,7 +26,7 @@ async function serve(options: object): Promise<{ url: string; io: Server }> {
   return { url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`, io }
 }
 
-describe('docs/guides/old-clients.md', () => {
+describe('docs/guides/old-clients.md', { timeout: 120_000 }, () => {
   it.each(['1.7.4', '2.5.0'])('the program for JavaScript runs with %s', async (version) => {
     guide = new Guide('old-clients.md', (code) =>
       code.replace("'socket.io-client'", `'socket.io-client-${version}'`),

@@ -50,7 +50,8 @@ interface Way {
 /** As the guide says. */
 const forJava2 = (code: string): string => code.replace(/.*EVENT_ERROR.*\n/, '')
 
-describe('docs/guides/pushing.md', () => {
+// Java and a broker start slowly on a busy machine.
+describe('docs/guides/pushing.md', { timeout: 180_000 }, () => {
   /** What a way to push does with the right key and with a wrong one. */
   async function check(url: string, { from, text = 'the parcel left', run }: Way): Promise<void> {
     const next = await reader(url)
