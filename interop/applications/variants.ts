@@ -64,27 +64,49 @@ export async function packOurs(): Promise<string> {
   }
 }
 
-/** Installs one variant of `application`; returns its folder. */
-export async function install(application: string, variant: Variant, tarballs: string): Promise<string> {
-  const source = join(here, application)
-  const manifest = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')) as Record<
-    string,
-    Record<string, string>
-  >
+interface Manifest {
+  dependencies: Record<string, string>
+  overrides?: Record<string, string>
+}
+
+interface Lockfile {
+  packages: Record<string, { version?: string; integrity?: string; link?: boolean; dependencies?: Record<string, string> }>
+}
+
+const readJson = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'))
+
+/** The official packages that ours take the place of, with what only they need. */
+const REPLACED = /(^|node_modules\/)(socket\.io|socket\.io-client|socket\.io-adapter|socket\.io-parser|engine\.io|engine\.io-client|engine\.io-parser)(\/|$)/
+
+/** The manifest with the two packages replaced by ours. */
+function withOurs(manifest: Manifest, tarballs: string): Manifest {
   const files = Object.entries(OURS).map(
     ([name, file]) => [name, `file:${join(tarballs, `${file}-0.1.0.tgz`)}`] as const,
   )
-  if (variant === 'ours') {
-    manifest['overrides'] = Object.fromEntries(files.filter(([name]) => !name.startsWith('@')))
-    // What is a dependency of the application itself cannot be overridden from outside, only replaced.
-    for (const [name, file] of files) {
-      if (name in manifest['dependencies']! || name.startsWith('@')) manifest['dependencies']![name] = file
-    }
-    for (const [name] of files)
-      if (name in manifest['dependencies']!) manifest['overrides'][name] = `$${name}`
-  }
+  const dependencies = { ...manifest.dependencies }
+  const overrides: Record<string, string> = Object.fromEntries(files.filter(([name]) => !name.startsWith('@')))
+  // What is a dependency of the application itself cannot be overridden from outside, only replaced.
+  for (const [name, file] of files) if (name in dependencies || name.startsWith('@')) dependencies[name] = file
+  for (const [name] of files) if (name in dependencies) overrides[name] = `$${name}`
+  return { ...manifest, dependencies, overrides }
+}
+
+/** The application's lockfile without the packages that are replaced: npm resolves those anew and keeps all others. */
+function lockWithoutReplaced(lock: Lockfile, manifest: Manifest): Lockfile {
+  const packages = Object.entries(lock.packages).filter(([path]) => !REPLACED.test(path))
+  return { ...lock, packages: { ...Object.fromEntries(packages), '': { ...lock.packages[''], dependencies: manifest.dependencies } } }
+}
+
+/** Installs one variant of `application`, by its lockfile; returns its folder. */
+export async function install(application: string, variant: Variant, tarballs: string): Promise<string> {
+  const source = join(here, application)
+  const official = readJson(join(source, 'package.json')) as Manifest
+  const lock = readJson(join(source, 'package-lock.json')) as Lockfile
+  const isOurs = variant === 'ours'
+  const manifest = isOurs ? withOurs(official, tarballs) : official
   const text = JSON.stringify(manifest, undefined, 2)
-  const mark = createHash('sha256').update(text).digest('hex').slice(0, 16)
+  const lockText = JSON.stringify(isOurs ? lockWithoutReplaced(lock, manifest) : lock, undefined, 2)
+  const mark = createHash('sha256').update(text).update(lockText).digest('hex').slice(0, 16)
   const folder = join(cacheDir, 'applications', application, `${variant}-${mark}`)
   const giveBack = takeLock(`application-${application}-${variant}`)
   try {
@@ -92,7 +114,9 @@ export async function install(application: string, variant: Variant, tarballs: s
       rmSync(folder, { recursive: true, force: true })
       mkdirSync(folder, { recursive: true })
       writeFileSync(join(folder, 'package.json'), text)
-      await execute('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts'], {
+      writeFileSync(join(folder, 'package-lock.json'), lockText)
+      const command = isOurs ? 'install' : 'ci'
+      await execute('npm', [command, '--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts'], {
         cwd: folder,
       }).catch((error: { stderr?: string }) => {
         throw new ProvisionError(
@@ -100,14 +124,27 @@ export async function install(application: string, variant: Variant, tarballs: s
         )
       })
       checkReplaced(folder, variant)
+      checkPinned(folder, lock)
       writeFileSync(join(folder, '.complete'), '')
     }
   } finally {
     giveBack()
   }
   for (const file of readdirSync(source))
-    if (file !== 'package.json') cpSync(join(source, file), join(folder, file), { recursive: true })
+    if (!file.startsWith('package')) cpSync(join(source, file), join(folder, file), { recursive: true })
   return folder
+}
+
+/** Everything but what is replaced is, in either variant, what the application's lockfile says. */
+function checkPinned(folder: string, lock: Lockfile): void {
+  const { packages } = readJson(join(folder, 'node_modules/.package-lock.json')) as Lockfile
+  const moved = Object.entries(packages).filter(([path, { version, integrity }]) => {
+    const pinned = lock.packages[path]
+    if (REPLACED.test(path) || path.startsWith('node_modules/@tidewire/')) return false
+    return pinned?.version !== version || pinned?.integrity !== integrity
+  })
+  if (moved.length > 0)
+    throw new Error(`${folder} has other packages than its lockfile: ${moved.map(([path]) => path).join(', ')}`)
 }
 
 /** A copy of the wrong packages anywhere in the tree would make the comparison worthless. */

@@ -11,6 +11,7 @@ import { http } from './scenarios-http.ts'
 import { lifecycle } from './scenarios-lifecycle.ts'
 import { namespaces } from './scenarios-namespaces.ts'
 import { rooms } from './scenarios-rooms.ts'
+import { undocumented } from './scenarios-undocumented.ts'
 import type { Scenario } from './scenario.ts'
 
 export const scenarios: Scenario[] = [
@@ -26,4 +27,5 @@ export const scenarios: Scenario[] = [
   ...http,
   ...files,
   ...details,
+  ...undocumented,
 ]

@@ -325,7 +325,7 @@ export class Socket<
       case PacketType.CONNECT:
         return this.#handleConnect(packet)
       case PacketType.EVENT:
-        return this.#handleEvent(packet)
+        return this.onevent(packet)
       case PacketType.ACK:
         return this.#handleAck(packet)
       case PacketType.DISCONNECT:
@@ -368,10 +368,11 @@ export class Socket<
     this.emitReserved('connect_error', error)
   }
 
-  #handleEvent({ data, id }: SocketPacket): void {
+  /** compat: wildcard listeners of applications replace it. @internal */
+  onevent({ data, id }: SocketPacket): void {
     const args: any[] = data ?? []
     if (HAS_DEBUG) debug!('got event %j', args)
-    if (id !== undefined) args.push(this.#createAck(id))
+    if (id !== undefined) args.push(this.ack(id))
     if (this.connected) this.#dispatch(args)
     else this.receiveBuffer.push(args)
   }
@@ -383,7 +384,8 @@ export class Socket<
     if (this._pid && typeof args.at(-1) === 'string') this._lastOffset = args.at(-1)
   }
 
-  #createAck(id: number): Ack {
+  /** compat: makes the function that acknowledges the event of that id. @internal */
+  ack(id: number): Ack {
     let isSent = false
     return (...args) => {
       if (isSent) return

@@ -359,7 +359,7 @@ export class Socket<
     debug?.('%s: packet of type %d', this.id, packet.type)
     switch (packet.type) {
       case PacketType.EVENT:
-        return this.#handleEvent(packet)
+        return this.onevent(packet)
       case PacketType.ACK:
         return this.#handleAck(packet)
       case PacketType.DISCONNECT:
@@ -367,11 +367,12 @@ export class Socket<
     }
   }
 
-  #handleEvent({ data, id }: SocketPacket): void {
+  /** Takes an event of this client. compat: wildcard listeners of applications replace it. @internal */
+  onevent({ data, id }: SocketPacket): void {
     const event = data as Event
     // Revision 4 has no rule against it; a client must not play the server's part all the same.
     if (this.client.revision === 4 && RESERVED_EVENTS.has(event[0])) return
-    const ack = id === undefined ? undefined : this.#createAck(id)
+    const ack = id === undefined ? undefined : this.ack(id)
     if (ack !== undefined) event.push(ack)
     const fail = (error: unknown): void => this.#handleHandlerError(error, event[0], ack)
     if (this.#anyListeners !== undefined) {
@@ -405,7 +406,8 @@ export class Socket<
     run(0)
   }
 
-  #createAck(id: number): AckCallback & { isSent: boolean } {
+  /** compat: makes the function that acknowledges the event of that id. @internal */
+  ack(id: number): AckCallback & { isSent: boolean } {
     const ack = (...args: unknown[]): void => {
       if (ack.isSent) return
       // Marked afterwards: an answer that cannot be encoded was not sent, and the error may take its place.
