@@ -260,6 +260,7 @@ export class Connection implements SessionHandler, Receiver, Joiner {
     this.#socketsByNamespace = undefined
   }
 
+  /** Its time to join a namespace is over. @internal */
   handleNotJoined(): void {
     if (!this.hasSockets) this.handleLimit('connectTimeout', 'no namespace was joined in time')
   }
