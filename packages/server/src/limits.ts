@@ -40,6 +40,7 @@ export type RoutineLimitName =
   | 'pingInterval'
   | 'closeTimeout'
   | 'webSocketCloseTimeout'
+  | 'errorLines'
   | 'refusedBodyTime'
   | 'roomsPerTurn'
   | 'destroyUpgradeTimeout'
@@ -176,6 +177,12 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
     consequence: 'further handshakes are refused with 503; clients try again',
     reason: 'how many a process bears is known to the operator alone; without a bound the heartbeat ends those that say nothing, after 45 s',
   },
+  errorLines: {
+    default: 20,
+    unit: 'count',
+    consequence: 'further failures of handlers within a second are told in one line; `onHandlerError` and `handlerErrors` get them all',
+    reason: 'writing on stderr waits, and a client may make a handler fail as often as it likes',
+  },
   // ---- time
   connectTimeout: {
     default: 45_000,
@@ -303,6 +310,7 @@ export const ROUTINE_LIMITS: ReadonlySet<string> = new Set<RoutineLimitName>([
   'pingInterval',
   'closeTimeout',
   'webSocketCloseTimeout',
+  'errorLines',
   'refusedBodyTime',
   'roomsPerTurn',
   'destroyUpgradeTimeout',

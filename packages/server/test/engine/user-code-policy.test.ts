@@ -2,7 +2,7 @@
 // who waits for an answer gets one, and the next client is served.
 import { Adapter } from 'tidewire'
 import type { Server, ServerOptions } from 'tidewire'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { polling, PollingClient, send, start, websocket, WireSocket } from '../start.ts'
 import type { Started } from '../start.ts'
 
@@ -267,6 +267,22 @@ describe.each(WAYS)('user code that %s', (how, fail) => {
       expect((await send(server.port, 'GET', '/elsewhere')).body).toBe('app')
     },
   )
+})
+
+it('[SIO-50] without a hook a flood of failures writes some lines a second, and one that counts the rest', async () => {
+  const lines = vi.spyOn(console, 'error').mockImplementation(() => {})
+  try {
+    server = await start()
+    onConnection((socket, fail) => socket.on('event', fail))(server.io as Server, WAYS[0]![1])
+    const socket = await joined()
+    for (let n = 0; n < 1_000; n++) socket.ws.send('42["event"]')
+    await expect.poll(() => server.io.stats().handlerErrors).toBe(1_000)
+    await expect.poll(() => lines.mock.calls.map(([line]) => String(line)).filter((line) => line.includes('more handlers failed'))).not.toEqual([])
+
+    expect(lines.mock.calls.length).toBeLessThan(100)
+  } finally {
+    lines.mockRestore()
+  }
 })
 
 it('[SIO-29] an error that a middleware gives to `next` is a decision: the client gets it, and nothing is reported', async () => {
