@@ -1,4 +1,4 @@
-// A server program (servers/tidewire/bun-server.ts) in a process of its own, seen as the rows of the matrix see a server: its sockets are emitters
+// A server program (servers/tidewire/runtime-server.ts) in a process of its own, seen as the rows of the matrix see a server: its sockets are emitters
 // of what they have got there, and what is emitted here is emitted there.
 import { EventEmitter } from 'node:events'
 import { createInterface } from 'node:readline'

@@ -5,7 +5,7 @@ import { javascriptClients } from '../src/client-specs.ts'
 import { declareMatrix } from '../src/client-matrix.ts'
 import { startRemoteServer } from '../src/remote-server.ts'
 
-const program = fileURLToPath(new URL('../servers/tidewire/bun-server.ts', import.meta.url))
+const program = fileURLToPath(new URL('../servers/tidewire/runtime-server.ts', import.meta.url))
 const bun = await provisionOrSkip('bun')
 
 declareMatrix('bun', javascriptClients, bun.skip, (port) =>

@@ -29,6 +29,7 @@ export function originOf(req: object): BunOrigin | undefined {
 
 /** Read by the engine alone, while no code of the application can see it. */
 export class BunRequest {
+  readonly isView = true
   readonly method: string
   readonly url: string
   _query: EngineRequest['_query']

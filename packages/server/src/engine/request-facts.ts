@@ -11,22 +11,27 @@ export type EngineRequest = IncomingMessage & {
   _query?: ParsedUrlQuery
   /** Of a request that has gone past node:http: its head as it was sent. */
   headText?: string
+  /** A view of a request of another HTTP library, which must not outlive it. */
+  isView?: boolean
 }
 
 /** What has been made of it, on demand. */
 interface Rebuilt {
   request?: EngineRequest
-  /** Of HTTP/2, which shows its connection only while the request's stream is open. */
+  /** Where it is shown only while the request lasts: over HTTP/2, and on Bun. */
   connection?: { remoteAddress: string | undefined; isSecure: boolean }
   headers?: IncomingHttpHeaders
   query?: ParsedUrlQuery
 }
 
 /** Made by node:http from its own class, or a plain one of ours. */
-function isOrdinary(req: object): boolean {
+function isOrdinary(req: EngineRequest): boolean {
   const { constructor } = req
-  return constructor === IncomingMessage || constructor === Object
+  return constructor === IncomingMessage || constructor === Object || req.isView === true
 }
+
+/** node:net remembers the address of a connection that has ended, once it has been asked for; that of Bun does not. */
+const forgetsAddresses = process.versions['bun'] !== undefined
 
 export class RequestFacts {
   // perf: an idle session keeps one text of its request, and nothing that can be read from it again.
@@ -39,7 +44,7 @@ export class RequestFacts {
     // Requests of HTTP/2, and of the application's own classes, cannot be made again.
     const isKept = mustKeep || !isOrdinary(req)
     if (isKept) this.#rebuilt = { request: req }
-    if (req.httpVersionMajor === 2) {
+    if (req.httpVersionMajor === 2 || forgetsAddresses) {
       const { remoteAddress, encrypted } = req.socket as TLSSocket
       this.#made.connection = { remoteAddress, isSecure: encrypted }
     }

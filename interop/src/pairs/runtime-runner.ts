@@ -1,5 +1,5 @@
-// Runs scenarios over pairs with our server on Bun.serve: bun --conditions=tidewire-source bun-runner.ts. One line of JSON for each scenario and
-// pair, with the trace that was left.
+// Runs scenarios over pairs with our server in another runtime, on Bun.serve or on node:http: bun --conditions=tidewire-source runtime-runner.ts
+// <bun or http>. One line of JSON for each scenario and pair, with the trace that was left.
 import { createRequire } from 'node:module'
 import * as tidewire from 'tidewire'
 import { serve } from 'tidewire/bun'
@@ -25,21 +25,19 @@ const server: Pair['server'] = {
 }
 const pairs: Pair[] = [
   {
-    name: 'tidewire on Bun and socket.io-client',
+    name: 'socket.io-client',
     server,
     client: { isOurs: false, module: require('socket.io-client-4.8.4') },
   },
-  { name: 'tidewire on Bun and @tidewire/client', server, client: { isOurs: true, module: tidewireClient } },
+  { name: '@tidewire/client', server, client: { isOurs: true, module: tidewireClient } },
 ]
 
 /** About servers of node:http, which Bun has too. */
 const ON_NODE_HTTP = new Set(['http server given later, by attach and listen'])
+const onNodeHttp = process.argv[2] === 'http'
 /** Scenarios at a time. */
 const LANES = 8
-const wanted = process.argv[2]
-const jobs = scenarios
-  .filter(({ name }) => wanted === undefined || name.includes(wanted))
-  .flatMap((scenario) => pairs.map((pair) => ({ scenario, pair })))
+const jobs = scenarios.flatMap((scenario) => pairs.map((pair) => ({ scenario, pair })))
 
 async function work(): Promise<void> {
   for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
@@ -47,7 +45,7 @@ async function work(): Promise<void> {
     const { isOurs, module } = pair.server
     const trace = await traceOf(
       scenario,
-      ON_NODE_HTTP.has(scenario.name) ? { ...pair, server: { isOurs, module } } : pair,
+      onNodeHttp || ON_NODE_HTTP.has(scenario.name) ? { ...pair, server: { isOurs, module } } : pair,
     )
     process.stdout.write(toLine({ scenario: scenario.name, pair: pair.name, trace }))
   }

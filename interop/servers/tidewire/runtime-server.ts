@@ -1,5 +1,7 @@
-// Our server on Bun.serve, alone in its process: bun --conditions=tidewire-source bun-server.ts <port>. Its application answers what the rows
+// Our server, on Bun.serve or on the runtime's node:http, alone in its process: bun --conditions=tidewire-source runtime-server.ts <bun or http> <port>. Its application answers what the rows
 // of the client matrix need, tells what it sees and does what it is told, in JSON lines (src/remote-server.ts is the other side).
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { Server } from 'tidewire'
 import type { Socket } from 'tidewire'
@@ -41,8 +43,16 @@ function welcome(socket: Socket): void {
 const io = new Server()
 io.on('connection', welcome)
 io.of('/custom').on('connection', welcome)
-const { port } = serve(io, { port: Number(process.argv[2]), hostname: '127.0.0.1' })
-say({ saw: 'ready', port })
+const [kind, wantedPort] = process.argv.slice(2)
+if (kind === 'bun')
+  say({ saw: 'ready', port: serve(io, { port: Number(wantedPort), hostname: '127.0.0.1' }).port })
+else {
+  const http = createServer()
+  io.attach(http)
+  http.listen(Number(wantedPort), '127.0.0.1', () =>
+    say({ saw: 'ready', port: (http.address() as AddressInfo).port }),
+  )
+}
 
 createInterface({ input: process.stdin }).on('line', (text) => {
   const { cmd, id, room, event, args = [], ack } = JSON.parse(text) as Command
