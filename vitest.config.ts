@@ -11,7 +11,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['packages/*/test/**/*.test.ts', 'testkit/test/**/*.test.ts', 'examples/*/test/unit/**/*.test.ts', 'bench/test/**/*.test.ts', 'test/reference/**/*.test.ts'],
+          include: ['packages/*/test/**/*.test.ts', 'testkit/test/**/*.test.ts', 'examples/*/test/unit/**/*.test.ts', 'bench/test/**/*.test.ts', 'test/reference/**/*.test.ts', 'test/fuzz/**/*.test.ts'],
           pool: 'forks',
           isolate: false,
           testTimeout: 15_000,

@@ -1,6 +1,6 @@
 // The soak sees what it is there to see: growth among noise, and messages that are missing, twice, out of order or changed.
 import { expect, it } from 'vitest'
-import { createRandom } from '../src/soak/random.ts'
+import { createRandom } from '@tidewire/testkit/random'
 import { RoomWatch } from '../src/soak/room-watch.ts'
 import { Tally } from '../src/soak/tally.ts'
 import { trendOf, verdictOf } from '../src/soak/trend.ts'

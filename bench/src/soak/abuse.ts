@@ -1,6 +1,6 @@
 // What clients do that break off, send nonsense or do nothing, each with the answer it must get. One entry is one short life.
 import { frame } from '../generator/websocket-connection.ts'
-import type { Random } from './random.ts'
+import type { Random } from '@tidewire/testkit/random'
 import { RawSocket, get, post, upgrade } from './raw-socket.ts'
 import type { HttpAnswer } from './raw-socket.ts'
 import { pause } from './tally.ts'

@@ -1,6 +1,6 @@
 // One life of a client library: connect, join rooms, do things at random and check every answer, leave in one of many ways.
 // In: the library, a transport, a seed. Out: the tally.
-import type { Random } from './random.ts'
+import type { Random } from '@tidewire/testkit/random'
 import { RoomWatch } from './room-watch.ts'
 import { pause, within } from './tally.ts'
 import type { Tally } from './tally.ts'

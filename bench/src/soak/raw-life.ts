@@ -1,7 +1,7 @@
 // One life of a client without a library, over raw sockets of both transports and both revisions: everything is written and read as text.
 import { PollingConnection } from '../generator/polling-connection.ts'
 import { WebSocketConnection, frame } from '../generator/websocket-connection.ts'
-import type { Random } from './random.ts'
+import type { Random } from '@tidewire/testkit/random'
 import { pause, within } from './tally.ts'
 import type { Tally } from './tally.ts'
 import { DEADLINE_MS } from './words.ts'

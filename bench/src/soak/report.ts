@@ -135,7 +135,7 @@ clients that break off, send nonsense or fall silent. They connect and leave in 
 with text and binary, lose their connection and come back; every answer and every number of every room is checked, so that one message lost,
 twice or out of order fails the run. Each minute, after a forced garbage collection, the server's resources are sampled. A straight line is fitted to
 the last three quarters; a resource grows when the 99 % band of its slope, widened for the correlation of neighbouring samples, lies above
-zero by more than the tolerance. The code is in \`bench/src/soak\`.
+zero by more than the tolerance. The server's young generation has a fixed size, because V8 lets it grow to 128 MiB over hours. The code is in \`bench/src/soak\`.
 `
 
 export function updateDocument(file: string, text: string): void {

@@ -1,6 +1,8 @@
 // One look at the server, after a forced garbage collection.
 export interface ServerSample {
   heapUsed: number
+  /** What V8 has of the system for its heap, used or not. */
+  heapTotal: number
   rss: number
   external: number
   arrayBuffers: number

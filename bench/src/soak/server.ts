@@ -112,7 +112,7 @@ function listenersOf(emitter: {
 
 function sample(): ServerSample {
   for (let pass = 0; pass < 4; pass++) globalThis.gc?.()
-  const { heapUsed, rss, external, arrayBuffers } = process.memoryUsage()
+  const { heapUsed, heapTotal, rss, external, arrayBuffers } = process.memoryUsage()
   const { user, system } = process.cpuUsage()
   const namespaces = [...io._nsps.values()]
   const sum = (of: (namespace: (typeof namespaces)[number]) => number): number =>
@@ -120,6 +120,7 @@ function sample(): ServerSample {
   const stats = (io as { stats?: () => unknown }).stats?.()
   const result: ServerSample = {
     heapUsed,
+    heapTotal,
     rss,
     external,
     arrayBuffers,

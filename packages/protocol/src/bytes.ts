@@ -15,9 +15,14 @@ const lenientDecoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export function encodeBase64(bytes: Uint8Array): string {
   if (nodeBuffer) return nodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
-  let binary = ''
-  for (let i = 0; i < bytes.length; i += 8192) binary += String.fromCharCode(...bytes.subarray(i, i + 8192))
-  return btoa(binary)
+  return btoa(decodeLatin1(bytes))
+}
+
+/** A character for each byte. */
+export function decodeLatin1(bytes: Uint8Array): string {
+  let text = ''
+  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192))
+  return text
 }
 
 /** Lenient like the official decoders: what is not base64 is skipped. */
@@ -37,6 +42,23 @@ export const encodeUtf8 = (text: string): Uint8Array =>
   nodeBuffer ? nodeBuffer.from(text, 'utf8') : encoder.encode(text)
 /** Invalid sequences become U+FFFD. */
 export const decodeUtf8 = (bytes: Uint8Array): string => lenientDecoder.decode(bytes)
+
+let strictDecoder: InstanceType<typeof TextDecoder> | undefined
+/** Encoded surrogates, which old senders write for halves of a pair. */
+const SURROGATE = 0xed
+
+/** As the parsers of revision 3: a lone surrogate becomes U+FFFD. @throws TypeError for anything else that is not UTF-8 */
+export function decodeUtf8Strictly(bytes: Uint8Array): string {
+  strictDecoder ??= new TextDecoder('utf-8', { ignoreBOM: true, fatal: true })
+  if (!bytes.includes(SURROGATE)) return strictDecoder.decode(bytes)
+  const replaced = Uint8Array.from(bytes)
+  for (let i = 0; i + 2 < replaced.length; i++) {
+    if (replaced[i] === SURROGATE && replaced[i + 1]! >= 0xa0 && replaced[i + 1]! < 0xc0 && replaced[i + 2]! >= 0x80 && replaced[i + 2]! < 0xc0) {
+      replaced.set([0xef, 0xbf, 0xbd], i)
+    }
+  }
+  return strictDecoder.decode(replaced)
+}
 
 /** A view of any binary value's bytes, or undefined when it is none (Blob and File are binary without bytes at hand). */
 export function viewOf(value: unknown): Uint8Array | undefined {

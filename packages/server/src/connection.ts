@@ -96,6 +96,8 @@ export class Connection implements SessionHandler, Receiver, Joiner {
     let packet: SocketPacket | undefined
     const { codec, halfReceived } = this.server
     try {
+      // Decoders, ours and the official one, take no text for CONNECT; a message without data never gets that far officially.
+      if (data === '') throw new ProtocolError('TW_ERR_SOCKET_PACKET', 'Malformed Socket.IO packet: a message without data', { officialMessage: 'Unknown type: undefined' })
       if (this.#decoder === undefined && typeof data === 'string') packet = codec.decodeWhole?.(data, this.revision)
       packet ??= (this.#decoder ??= codec.createDecoder(this.revision)).add(data)
     } catch (error) {
@@ -132,7 +134,7 @@ export class Connection implements SessionHandler, Receiver, Joiner {
     if (packet.type === PacketType.CONNECT) return this.#handleConnect(packet)
     // Only servers refuse.
     if (packet.type === PacketType.CONNECT_ERROR) return this.revision === 5 ? this.close() : undefined
-    const socket = this.#socketIn(packet.nsp)
+    const socket = this.#socketIn(this.revision === 5 ? packet.nsp : withoutQuery(packet.nsp))
     if (socket !== undefined) socket.handlePacket(packet)
     // Revision 4: early 2.x clients may send before they are answered; their servers ignored it.
     else if (this.revision === 5) this.#closeFor('a packet for a namespace that was not joined')
@@ -143,11 +145,10 @@ export class Connection implements SessionHandler, Receiver, Joiner {
       if (this.#socketIn(nsp) !== undefined) return this.#closeFor('a second CONNECT for one namespace')
       return this.#join(nsp, typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : undefined)
     }
-    const mark = nsp.indexOf('?')
-    const name = mark < 0 ? nsp : nsp.slice(0, mark)
+    const name = withoutQuery(nsp)
     // The client is joined to "/" unasked; some ask all the same (spec: SIO-28).
     if (name === '/' || this.#socketIn(name) !== undefined) return
-    this.#join(name, mark < 0 ? undefined : Object.fromEntries(new URLSearchParams(nsp.slice(mark + 1))))
+    this.#join(name, name === nsp ? undefined : Object.fromEntries(new URLSearchParams(nsp.slice(name.length + 1))))
   }
 
   #join(name: string, auth: Record<string, unknown> | undefined): void {
@@ -264,6 +265,12 @@ export class Connection implements SessionHandler, Receiver, Joiner {
   handleNotJoined(): void {
     if (!this.hasSockets) this.handleLimit('connectTimeout', 'no namespace was joined in time')
   }
+}
+
+/** The name of a namespace as clients of revision 4 write it: with a query. */
+function withoutQuery(nsp: string): string {
+  const mark = nsp.indexOf('?')
+  return mark < 0 ? nsp : nsp.slice(0, mark)
 }
 
 /** A broadcast of such an adapter hands the same chunks to every recipient, one after the other: they share the frames. */

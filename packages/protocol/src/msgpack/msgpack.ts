@@ -57,7 +57,7 @@ class Writer {
   }
 
   #number(value: number): void {
-    if (!Number.isInteger(value) || Object.is(value, -0) || value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER) {
+    if (!Number.isInteger(value) || Object.is(value, -0) || value >= 2 ** 64 || value < -(2 ** 63)) {
       if (Object.is(value, -0)) return this.#u8(0)
       this.#u8(0xcb)
       const offset = this.#reserve(8)
@@ -204,10 +204,16 @@ class Reader {
   #ext(length: number): unknown {
     const type = this.#view.getInt8(this.#take(1))
     const data = this.#slice(length)
-    if (type !== 0) return { type, data }
-    if (length === 1) return undefined
     // What other senders make of an ArrayBuffer.
-    if (length !== 8) return data
+    return type === 0 ? Uint8Array.from(data).buffer : [type, data]
+  }
+
+  #fixedExt(length: number): unknown {
+    const type = this.#view.getInt8(this.#take(1))
+    const data = this.#slice(length)
+    if (type !== 0) return [type, data]
+    if (length === 1) return undefined
+    if (length !== 8) return [type, data]
     const view = new DataView(data.buffer, data.byteOffset, 8)
     return new Date(view.getInt32(0) * 0x100000000 + view.getUint32(4))
   }
@@ -266,15 +272,15 @@ class Reader {
       case 0xd3:
         return this.#int64(true)
       case 0xd4:
-        return this.#ext(1)
+        return this.#fixedExt(1)
       case 0xd5:
-        return this.#ext(2)
+        return this.#fixedExt(2)
       case 0xd6:
-        return this.#ext(4)
+        return this.#fixedExt(4)
       case 0xd7:
-        return this.#ext(8)
+        return this.#fixedExt(8)
       case 0xd8:
-        return this.#ext(16)
+        return this.#fixedExt(16)
       case 0xd9:
         return decodeUtf8(this.#slice(this.#uint(1)))
       case 0xda:

@@ -13,7 +13,8 @@ function isValid(packet: SocketPacket): boolean {
   const { type, nsp, id, data } = packet
   if (!Number.isInteger(type) || type < PacketType.CONNECT || type > PacketType.CONNECT_ERROR) return false
   if (typeof nsp !== 'string' || !(id === undefined || Number.isInteger(id))) return false
-  const isObject = typeof data === 'object' && data !== null && !Array.isArray(data)
+  // A map: neither binary nor a date.
+  const isObject = Object.prototype.toString.call(data) === '[object Object]'
   switch (type) {
     case PacketType.CONNECT:
       return data === undefined || isObject

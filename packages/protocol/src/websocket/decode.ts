@@ -242,6 +242,7 @@ export class FrameDecoder {
       if (opcode > OPCODE.PONG) throw violation(`Reserved WebSocket opcode ${opcode}`)
       if ((first & 0x80) === 0) throw violation('A WebSocket control frame must not be fragmented')
       if ((second & 0x7f) > 125) throw violation('A WebSocket control frame carries at most 125 bytes')
+      if (opcode === OPCODE.CLOSE && (second & 0x7f) === 1) throw violation('A WebSocket close frame of one byte')
       return
     }
     if (opcode > OPCODE.BINARY) throw violation(`Reserved WebSocket opcode ${opcode}`)
@@ -285,7 +286,6 @@ export class FrameDecoder {
   #handleControl(opcode: number, payload: Uint8Array): void {
     if (opcode === OPCODE.PING) return this.#handler.handlePing(payload)
     if (opcode === OPCODE.PONG) return this.#handler.handlePong(payload)
-    if (payload.length === 1) throw violation('A WebSocket close frame of one byte')
     let code = 1005
     let reason = ''
     if (payload.length > 1) {

@@ -352,7 +352,9 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
       this.#closeEdge({ discard: true })
       return
     }
-    this.#scheduleFlush()
+    // Nothing to wait for: what comes after, in the same read perhaps, is not heard any more.
+    if (this.#outbox.length === 0 && this.#edge?.writable === true) this.#closeEdge()
+    else this.#scheduleFlush()
   }
 
   /** The server is shutting down: no waiting. */
@@ -378,7 +380,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     if (edge === this.#probe) {
       this.#forgetProbe()
       edge.close({ discard: true })
-    } else if (edge === this.#edge) this.#end('parse error', error)
+    } else if (edge === this.#edge && this.readyState === 'open') this.#end('parse error', error)
   }
 
   /** A limit that ends nothing was hit; those that do are counted when they do. */

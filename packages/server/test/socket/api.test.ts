@@ -309,16 +309,48 @@ describe('connections', () => {
     wire.ws.terminate()
   })
 
+  it('[SIO-21, SIO-22] of revision 4 may name a namespace with its query in every packet', async () => {
+    server = await start()
+    server.io.of('/a').on('connection', (socket) => socket.on('fence', (ack: () => void) => ack()))
+    const wire = new WireSocket(server.port, websocket(3))
+    await wire.next()
+    await wire.next()
+    wire.ws.send('40/a?x=1')
+    await wire.next()
+    wire.ws.send('42/a?x=1,0["fence"]')
+
+    expect(await wire.next()).toBe('43/a,0[]')
+    wire.ws.terminate()
+  })
+
+  it('[SIO-62] hear nothing of what a client sends behind what closes it', async () => {
+    server = await start()
+    const reasons: string[] = []
+    server.io.on('connection', (socket) => socket.on('disconnect', (reason) => void reasons.push(reason)))
+    const wire = new WireSocket(server.port, websocket(4))
+    await wire.next()
+    wire.ws.send('40')
+    await wire.next()
+    // In one write: a packet that ends the connection, and one that is none.
+    ;(wire.ws as any)._socket.cork()
+    wire.ws.send('4')
+    wire.ws.send('-')
+    ;(wire.ws as any)._socket.uncork()
+    await wire.end()
+
+    expect(reasons).toEqual(['forced close'])
+  })
+
   it('[SIO-62] that send what is no packet are closed, and others are not touched', async () => {
     server = await start()
     server.io.on('connection', (socket) => socket.on('fence', (ack: () => void) => ack()))
     const [client] = await pair()
-    for (const malformed of ['4', '42{}', '42', '4x', '451-["a"', '42["connect"]', '46[]', '41/x']) {
+    for (const malformed of ['4', '49', '42{}', '42', '4x', '451-["a"', '42["connect"]', '46[]', '41/x']) {
       const wire = new WireSocket(server.port, websocket(4))
       await wire.next()
       wire.ws.send('40')
       await wire.next()
-      wire.ws.send(malformed === '4' ? '49' : malformed)
+      wire.ws.send(malformed)
       await wire.end()
     }
 

@@ -1,10 +1,12 @@
 // Engine.IO revision 3: packets, the string payload of both dialects, the binary payload ("XHR2").
-import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from '../../bytes.ts'
+import { decodeBase64, decodeLatin1, decodeUtf8, decodeUtf8Strictly, encodeBase64, encodeUtf8 } from '../../bytes.ts'
 import { ProtocolError } from '../../errors.ts'
 import { decodeText, digitOf, typeOf } from '../digits.ts'
 import type { EnginePacket, PayloadReader } from '../packet.ts'
 
 const TYPE_MESSAGE = 4
+/** The letter b. */
+const BASE64 = 98
 /** Digits of a length that are read: more than any length has, and where the official decoder stops too. */
 const MAX_LENGTH_DIGITS = 310
 
@@ -129,25 +131,39 @@ class BinaryReader implements PayloadReader {
 
   constructor(body: Uint8Array) {
     this.#body = body
+    // As official decoders: nothing of a payload is handed up when any of its lengths is malformed.
+    while (this.#offset < body.length) this.#advance()
+    this.#offset = 0
   }
 
   next(): EnginePacket | undefined {
     const start = this.#offset
     if (start >= this.#body.length) return undefined
-    this.#offset = this.#body.length
-    const isText = this.#body[start] === 0
+    const bytes = this.#advance()
+    if (this.#body[start] !== 0) return decodePacket(bytes)
+    try {
+      // As official decoders: of base64 the bytes count, and what is none of its letters is skipped.
+      return decodePacket(bytes[0] === BASE64 ? decodeLatin1(bytes) : decodeUtf8Strictly(bytes))
+    } catch (error) {
+      this.#offset = this.#body.length
+      throw error instanceof ProtocolError ? error : malformedPayload(start)
+    }
+  }
+
+  /** Goes past the next packet, and gives its bytes. */
+  #advance(): Uint8Array {
+    const start = this.#offset
     let length = 0
     let from = start + 1
     for (; ; from++) {
       const digit = this.#body[from]
-      if (digit === 0xff) break
+      if (digit === 0xff && from > start + 1) break
       if (digit === undefined || digit > 9 || from - start > MAX_LENGTH_DIGITS) throw malformedPayload(start)
       length = length * 10 + digit
     }
     // A truncated packet is taken as shorter data, as all official decoders do.
-    const bytes = this.#body.subarray(from + 1, from + 1 + length)
     this.#offset = Math.min(from + 1 + length, this.#body.length)
-    return decodePacket(isText ? decodeUtf8(bytes) : bytes)
+    return this.#body.subarray(from + 1, this.#offset)
   }
 }
 

@@ -1,8 +1,10 @@
-// mulberry32: small, seeded, good enough for choices.
+// Choices from a seed (mulberry32: small, good enough for choices), so that whatever they lead to can be repeated.
 export interface Random {
   /** A whole number from 0 to below - 1. */
   below(below: number): number
   pick<T>(items: readonly T[]): T
+  /** True once in `times`. */
+  oneIn(times: number): boolean
 }
 
 export function createRandom(seed: number): Random {
@@ -13,5 +15,5 @@ export function createRandom(seed: number): Random {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
     return Math.trunc((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * limit)
   }
-  return { below, pick: (items) => items[below(items.length)]! }
+  return { below, pick: (items) => items[below(items.length)]!, oneIn: (times) => below(times) === 0 }
 }
