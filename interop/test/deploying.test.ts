@@ -1,5 +1,5 @@
-// docs/guides/deploying.md, run: its program twice on a real Redis, behind the nginx and the HAProxy of the guide, with official clients of
-// every generation, while both nodes are restarted one after the other.
+// docs/guides/deploying.md, run: its program three times on a real Redis, behind the nginx and the HAProxy of the guide, with official clients of
+// every generation and language that emit all the time, while all nodes are restarted one after the other.
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,6 +12,8 @@ import { freePort, startRedis } from '@tidewire/testkit/daemon'
 import type { Daemon } from '@tidewire/testkit/daemon'
 import { provisionOrSkip } from '@tidewire/testkit/provision'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { ClientProcess } from '../src/client-process.ts'
+import { javaClients, pythonClients } from '../src/client-specs.ts'
 
 const require = createRequire(import.meta.url)
 const root = new URL('../..', import.meta.url).pathname
@@ -21,6 +23,10 @@ const block = (language: string): string => new RegExp(`\`\`\`${language}\\n([\\
 const VERSIONS = ['1.7.4', '2.5.0', '3.1.3', '4.8.4']
 const skip = (await Promise.all((['redis', 'nginx', 'haproxy'] as const).map((name) => provisionOrSkip(name)))).find((result) => result.skip !== undefined)?.skip
 const redis: Daemon | undefined = skip === undefined ? await startRedis() : undefined
+
+const java = await provisionOrSkip('java')
+const python = await provisionOrSkip('python')
+const others = [...(java.skip === undefined ? javaClients.filter(({ label }) => label !== 'Java 0.8.3') : []), ...(python.skip === undefined ? pythonClients : [])]
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
@@ -72,16 +78,26 @@ class Node {
   }
 }
 
-async function startNodes(notice: number): Promise<[Node, Node]> {
+async function startNodes(notice: number): Promise<Node[]> {
   const folder = mkdtempSync(join(tmpdir(), 'tidewire-deploying-'))
   cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   const program = block('js').replace('redis://127.0.0.1:6379', `redis://127.0.0.1:${redis!.port}`).replace('notice: 0', `notice: ${notice}`).replace('5_000', '500')
   writeFileSync(join(folder, 'server.mjs'), program)
-  const nodes: [Node, Node] = [new Node(await freePort(), join(folder, 'server.mjs')), new Node(await freePort(), join(folder, 'server.mjs'))]
+  const nodes = await Promise.all(Array.from({ length: 3 }, async () => new Node(await freePort(), join(folder, 'server.mjs'))))
   await Promise.all(nodes.map((node) => node.start()))
   for (const node of nodes) cleanups.push(() => node.kill())
   return nodes
+}
+
+/** The configuration of the guide with as many servers as there are nodes. */
+function configured(language: string, nodes: readonly Node[]): string {
+  const lines = /( *)server (?:node1 )?127\.0\.0\.1:3001(.*)\n.*127\.0\.0\.1:3002.*/
+  const config = block(language)
+  expect(config).toMatch(lines)
+  return config.replace(lines, (_all, indent: string, more: string) =>
+    nodes.map(({ port }, index) => `${indent}server ${language === 'haproxy' ? `node${index + 1} ` : ''}127.0.0.1:${port}${more}`).join('\n'),
+  )
 }
 
 interface Client {
@@ -89,15 +105,22 @@ interface Client {
   readonly socket: any
   connects: number
   readonly disconnects: string[]
+  readonly disconnectedAt: number[]
   readonly errors: string[]
+  /** When each event was emitted that has not been answered. */
+  readonly open: Map<number, number>
+  answered: number
 }
 
 function connect(version: string, url: string): Client {
   const socket = require(`socket.io-client-${version}`)(url, { forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 200 })
-  const client: Client = { version, socket, connects: 0, disconnects: [], errors: [] }
+  const client: Client = { version, socket, connects: 0, disconnects: [], disconnectedAt: [], errors: [], open: new Map(), answered: 0 }
   socket.on('connect', () => client.connects++)
-  socket.on('disconnect', (reason: string) => client.disconnects.push(reason))
-  for (const event of ['connect_error', 'error', 'reconnect_error']) socket.on(event, (error: unknown) => client.errors.push(String(error)))
+  socket.on('disconnect', (reason: string) => {
+    client.disconnects.push(reason)
+    client.disconnectedAt.push(performance.now())
+  })
+  for (const event of ['connect_error', 'error', 'reconnect_error']) socket.on(event, (error: any) => client.errors.push(`${String(error)} ${error?.description ?? ''}`))
   socket.io.on?.('reconnect_error', (error: unknown) => client.errors.push(String(error)))
   cleanups.push(() => socket.disconnect())
   return client
@@ -137,36 +160,102 @@ async function ownerOfNew(url: string): Promise<string | undefined> {
 async function untilNodes(count: number, url: string): Promise<void> {
   const deadline = Date.now() + 20_000
   const owners = new Set<string>()
-  while (owners.size < count) {
+  for (let turn = 0; owners.size < count; turn++) {
     if (Date.now() > deadline) throw new Error(`new sessions go to ${owners.size} of ${count} nodes`)
     const owner = await ownerOfNew(url)
     if (owner !== undefined) owners.add(owner)
-    // One more request, or the same node would always get the first one of a pair.
-    await fetch(`${url}/socket.io/?EIO=9`).catch(() => {})
+    // One more request now and then, or the same node would always get the first one of a round.
+    if (turn % 2 === 0) await fetch(`${url}/socket.io/?EIO=9`).catch(() => {})
   }
 }
 
-async function restartBoth(nodes: readonly [Node, Node], url: string): Promise<void> {
-  await untilNodes(2, url)
+/** Emits all the time until it is told to stop; then waits for what is under way. */
+function emitAllTheTime(client: Client): () => Promise<void> {
+  let count = 0
+  const timer = setInterval(() => {
+    const n = count++
+    client.open.set(n, performance.now())
+    client.socket.emit('say', String(n), (answer: string) => {
+      if (answer === String(n) && client.open.delete(n)) client.answered++
+    })
+  }, 20)
+  cleanups.push(() => clearInterval(timer))
+  return async () => {
+    clearInterval(timer)
+    await say(client, 'the last one')
+  }
+}
+
+interface Visitor {
+  readonly label: string
+  readonly client: ClientProcess
+  readonly name: string
+}
+
+/** Clients of other languages, each with default transports and with polling alone. */
+async function visitorsOf(url: string): Promise<Visitor[]> {
+  const visitors: Visitor[] = []
+  for (const spec of others) {
+    const [command, ...args] = await spec.command()
+    const client = await ClientProcess.start(command, args)
+    cleanups.push(() => client.stop())
+    for (const transports of [['polling', 'websocket'], ['polling']]) {
+      const name = client.connect({ url, transports })
+      // The Java client 1.x gives up a poll after ten seconds without an answer, on any server.
+      if (spec.family === 'Java') {
+        const timer = setInterval(() => void client.emitWithAck(name, 'say', 'talk').catch(() => {}), 1_000)
+        cleanups.push(() => clearInterval(timer))
+      }
+      visitors.push({ label: `${spec.label} ${transports.join()}`, client, name })
+      await client.next(name, 'connect', 20_000)
+    }
+  }
+  return visitors
+}
+
+/** An announced end and nothing else; OkHttp takes no notice of a close frame, so the Java client 1.x is told by the end of its connection, an error to it. */
+function isAnnounced(label: string, events: readonly string[]): boolean {
+  const rest = label === 'Java 1.0.0 polling,websocket' ? events.filter((event) => event !== 'error') : events
+  const count = (event: string): number => rest.filter((one) => one === event).length
+  return rest.length === count('connect') + count('disconnect') && count('connect') === count('disconnect')
+}
+
+async function restartAll(nodes: readonly Node[], url: string): Promise<void> {
+  await untilNodes(nodes.length, url)
   const clients = [...VERSIONS, ...VERSIONS].map((version) => connect(version, url))
+  const visitors = await visitorsOf(url)
   await settle(clients, 'the clients connect')
-  expect(await Promise.all(clients.map((client) => say(client, client.version)))).toEqual(clients.map(({ version }) => version))
+  const endings = clients.map(emitAllTheTime)
 
   for (const [index, node] of nodes.entries()) {
     expect(await node.stop()).toBe(0)
     await settle(clients, `after the end of node ${index + 1}`)
     expect(await Promise.all(clients.map((client) => say(client, `after ${index}`)))).toEqual(clients.map(() => `after ${index}`))
     await node.start()
-    await untilNodes(2, url)
+    await untilNodes(nodes.length, url)
   }
+  await Promise.all(endings.map((end) => end()))
 
-  // Every session was on one of the two nodes, so each client moved; none more than once for a restart.
-  for (const { version, connects, disconnects, errors } of clients) {
-    expect({ version, errors, isAtMostOneForEach: disconnects.length <= 2, connects }).toEqual({ version, errors: [], isAtMostOneForEach: true, connects: disconnects.length + 1 })
+  // Every session was on one of the nodes, so each client moved; none more than once for a restart.
+  for (const { version, connects, disconnects, disconnectedAt, errors, open, answered } of clients) {
+    expect({ version, errors, isAtMostOneForEach: disconnects.length <= nodes.length, connects }).toEqual({ version, errors: [], isAtMostOneForEach: true, connects: disconnects.length + 1 })
     expect(disconnects.every((reason) => reason === 'transport close')).toBe(true)
+    // What was emitted is answered, but for what was on its way when the server said goodbye: at most once on such a connection.
+    const lost = [...open.values()].filter((at) => !disconnectedAt.some((end) => at <= end && end - at < 2_000))
+    expect({ version, lost, isUnderLoad: answered > 100 }).toEqual({ version, lost: [], isUnderLoad: true })
   }
-  expect(clients.some(({ disconnects }) => disconnects.length > 0)).toBe(true)
-  expect(nodes.map(({ stderr }) => stderr)).toEqual(['', ''])
+  expect(clients.every(({ disconnects }) => disconnects.length > 0)).toBe(true)
+  for (const { label, client, name } of visitors) {
+    const events = client.unread(name)
+    expect({ label, events, isAnnounced: isAnnounced(label, events), restarts: Math.min(events.filter((event) => event === 'disconnect').length, 4) }).toEqual({
+      label,
+      events,
+      isAnnounced: true,
+      restarts: expect.toSatisfy((count: number) => count >= 1 && count <= nodes.length),
+    })
+    expect(await client.emitWithAck(name, 'say', 'still')).toEqual(['still'])
+  }
+  expect(nodes.map(({ stderr }) => stderr)).toEqual(nodes.map(() => ''))
 }
 
 describe.skipIf(skip !== undefined)('docs/guides/deploying.md', () => {
@@ -193,21 +282,21 @@ describe.skipIf(skip !== undefined)('docs/guides/deploying.md', () => {
     expect((await exited)[0]).toBe(0)
   })
 
-  it('[API-16, API-17] nginx: both nodes are restarted, and clients of all generations see announced reconnects alone', async () => {
+  it('[API-16, API-17] nginx: three nodes are restarted under load, and clients of all generations see announced reconnects alone', async () => {
     const nodes = await startNodes(0)
-    const config = block('nginx').replace('3001', String(nodes[0].port)).replace('3002', String(nodes[1].port))
+    const config = configured('nginx', nodes)
     const nginx = await startNginx((port) => config.replace('listen 3000', `listen 127.0.0.1:${port}`))
     cleanups.push(() => nginx.stop())
 
-    await restartBoth(nodes, `http://127.0.0.1:${nginx.port}`)
-  })
+    await restartAll(nodes, `http://127.0.0.1:${nginx.port}`)
+  }, 120_000)
 
   it('[API-16, API-17] HAProxy: the same', async () => {
     const nodes = await startNodes(1_500)
-    const config = block('haproxy').replace('3001', String(nodes[0].port)).replace('3002', String(nodes[1].port))
+    const config = configured('haproxy', nodes)
     const haproxy = await startHaproxy((port) => config.replace('bind :3000', `bind 127.0.0.1:${port}`))
     cleanups.push(() => haproxy.stop())
 
-    await restartBoth(nodes, `http://127.0.0.1:${haproxy.port}`)
-  })
+    await restartAll(nodes, `http://127.0.0.1:${haproxy.port}`)
+  }, 120_000)
 })

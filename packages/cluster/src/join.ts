@@ -20,6 +20,9 @@ import { SessionRouting } from './routing/session-routing.ts'
 /** A member that has a link answers within a round trip; one that does not is no reason to serve nobody. */
 const READY_WAIT_MS = 3_000
 
+/** When the port has closed, connections that had come before are served so much longer. */
+const LATE_REQUESTS_MS = 250
+
 /** A node with its services, not started yet. */
 export interface PreparedCluster {
   /** What the server uses of it. */
@@ -60,8 +63,10 @@ export async function prepareCluster(
     adapter: createClusterAdapter(adapters, host.adapter as new (nsp: any) => Adapter),
     stats: () => ({ ...node.stats() }),
     addEngine: (sessions: LocalSessions) => routing.addEngine(sessions),
-    async leave(timeoutMs) {
+    async leave(timeoutMs, served) {
       await routing.leave(timeoutMs)
+      // What was on its way into this process when its port closed.
+      if (served !== undefined) await withinTime(served, LATE_REQUESTS_MS)
       await node.close()
       routing.end()
     },
@@ -74,6 +79,13 @@ export async function prepareCluster(
       setTimeout(() => routing.giveUpWaiting(), READY_WAIT_MS).unref()
     },
   }
+}
+
+async function withinTime(done: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise((resolve) => (timer = setTimeout(resolve, ms)))
+  await Promise.race([done, over])
+  clearTimeout(timer)
 }
 
 /** Session routing, with members that come and go told to the application too. */

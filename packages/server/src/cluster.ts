@@ -59,7 +59,8 @@ export interface JoinedCluster {
   readonly adapter: unknown
   stats(): Readonly<Record<string, number>>
   addEngine(sessions: LocalSessions): void
-  leave(timeoutMs: number): Promise<void>
+  /** `served`: the last request has been answered. */
+  leave(timeoutMs: number, served?: Promise<unknown>): Promise<void>
 }
 
 /** What the server gives. @internal */
@@ -262,12 +263,12 @@ export class Cluster extends EventEmitter implements RemoteSessions {
   // ---- end
 
   /** Says goodbye to the others. Sessions of this node have been closed before. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
+  close(served?: Promise<unknown>): Promise<void> {
+    this.#closing ??= this.#close(served)
     return this.#closing
   }
 
-  async #close(): Promise<void> {
+  async #close(served: Promise<unknown> | undefined): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#waitTimer)
     clearTimeout(this.#retryTimer)
@@ -276,7 +277,7 @@ export class Cluster extends EventEmitter implements RemoteSessions {
     const { code, message } = ENGINE_ERRORS.BAD_REQUEST
     for (const handler of waiting)
       handler({ code, message, status: 503, hint: 'the server is shutting down' })
-    await this.#joined?.leave(LEAVE_MS)
+    await this.#joined?.leave(LEAVE_MS, served)
   }
 }
 

@@ -351,18 +351,18 @@ export class Server<
     this.#isClosed = true
     // First, and within the call: "disconnect" listeners have run when it returns, and adapters still know the rooms.
     this.engine?.close()
-    if (this.cluster !== undefined) await this.cluster.close()
+    // Then nobody comes any more; other nodes' requests that have come are served before this one leaves them.
+    const closed = this.#closeHttp()
+    if (this.cluster !== undefined) await this.cluster.close(closed)
     await Promise.allSettled([...this._nsps.values()].map(async (namespace) => namespace.adapter.close()))
+    callback?.(await closed)
+  }
+
+  #closeHttp(): Promise<Error | undefined> {
     const server = this.httpServer
-    if (server === undefined) {
-      callback?.()
-      return
-    }
-    await new Promise<void>((resolve) => {
-      server.close((error) => {
-        callback?.(error)
-        resolve()
-      })
+    if (server === undefined) return Promise.resolve(undefined)
+    return new Promise((resolve) => {
+      server.close((error) => resolve(error))
       // Kept-alive connections without a request would hold the server open until they time out.
       server.closeIdleConnections?.()
       setImmediate(() => server.closeIdleConnections?.())

@@ -41,6 +41,7 @@ export class RelayedWebSocket implements Owner, PortTimer {
   #socket: WebSocketEdge | undefined
   /** The client has sent its upgrade packet: the session has moved here. */
   #isUpgraded = false
+  #isDismissed = false
   #isPongDue = false
   #lastPacketAt = 0
   #isEnded = false
@@ -98,7 +99,8 @@ export class RelayedWebSocket implements Owner, PortTimer {
       return upgrade.refuse({ code: 3, message: 'Bad request', status: 400, hint: 'the session has ended' })
     this.#socket?.close({
       ...(discard === undefined ? {} : { discard }),
-      ...(isShutdown === undefined ? {} : { isShutdown }),
+      // The owner, which goes on, does not say so.
+      ...(isShutdown === undefined && !this.#isDismissed ? {} : { isShutdown: true }),
       ...(code === undefined ? {} : { code }),
       ...(reason === undefined ? {} : { reason }),
     })
@@ -114,6 +116,7 @@ export class RelayedWebSocket implements Owner, PortTimer {
 
   /** This node is to go: the owner ends the session in an orderly way. */
   dismiss(): void {
+    this.#isDismissed = true
     if (!this.#isEnded) this.#peer.tell(KIND.dismiss, this.#number)
   }
 

@@ -54,6 +54,11 @@ const FULL: EngineRejection = {
   status: 503,
 }
 
+const CLOSED: EngineRejection = {
+  ...rejection('BAD_REQUEST', { name: 'SERVER_CLOSED' }, 'the server is shutting down'),
+  status: 503,
+}
+
 const PLAIN_HEADERS: readonly string[] = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff']
 const NO_HEADERS: readonly string[] = []
 const NO_ANSWER_HEADERS: Readonly<Record<string, string>> = {}
@@ -224,7 +229,7 @@ export class Engine extends EventEmitter {
       const verdict = verify(requestToVerify(req, false), this.#view)
       switch (verdict.kind) {
         case 'refuse':
-          return this.#refuseRequest(req, res, verdict.reason)
+          return this.#refuseRequest(req, res, this.#whileOpen(verdict.reason))
         case 'request':
           return (verdict.session.edge as PollingTransport).handleRequest(open())
         case 'elsewhere':
@@ -286,7 +291,7 @@ export class Engine extends EventEmitter {
     const verdict = verify(requestToVerify(req, false), this.#view)
     switch (verdict.kind) {
       case 'refuse':
-        return this.#refuseExchange(req, exchange, verdict.reason)
+        return this.#refuseExchange(req, exchange, this.#whileOpen(verdict.reason))
       case 'request':
         return (verdict.session.edge as PollingTransport).handleRequest(exchange)
       case 'elsewhere':
@@ -324,7 +329,7 @@ export class Engine extends EventEmitter {
   }
 
   #allow(req: EngineRequest, done: (refusal?: EngineRejection) => void): void {
-    if (this.#isClosed) return done(rejection('BAD_REQUEST', { name: 'SERVER_CLOSED' }, 'the server is shutting down'))
+    if (this.#isClosed) return done(CLOSED)
     if (this.#context.isDraining) return done(DRAINING)
     if (this.#isFull) return done(FULL)
     const { allowRequest } = this.opts
@@ -374,6 +379,11 @@ export class Engine extends EventEmitter {
       return rejection('FORBIDDEN', { name: 'WEBSOCKET_CROSS_ORIGIN' }, 'a WebSocket from another origin that carries cookies or credentials needs the cors option: { origin: [...], credentials: true }; if the page is of this site, let the proxy pass the Host header on')
     }
     return undefined
+  }
+
+  /** A closed engine no longer knows the sessions of other nodes: a balancer that is told so tries the next node. */
+  #whileOpen(reason: EngineRejection): EngineRejection {
+    return this.#isClosed ? { ...reason, status: 503 } : reason
   }
 
   #refuseRequest(req: EngineRequest, res: ServerResponse, reason: EngineRejection): void {
@@ -554,7 +564,7 @@ export class Engine extends EventEmitter {
       }
       if (reason !== undefined) return refuse(reason)
       const verdict = verify(requestToVerify(req, true), this.#view)
-      if (verdict.kind === 'refuse') return refuse(verdict.reason)
+      if (verdict.kind === 'refuse') return refuse(this.#whileOpen(verdict.reason))
       const problem = webSocketProblem(req)
       if (problem !== undefined) return refuse(problem)
       this.#allowUpgrade(req, verdict, (rejected) => {
@@ -569,7 +579,7 @@ export class Engine extends EventEmitter {
 
   #allowUpgrade(req: EngineRequest, verdict: Verdict<Session>, done: (refusal?: EngineRejection) => void): void {
     // One that is to end soon would cost the client its session: it stays on polling, or tries another node.
-    if (verdict.kind === 'elsewhere') return done(this.#context.isDraining ? DRAINING : this.#forgeryRefusal(req))
+    if (verdict.kind === 'elsewhere') return done(this.#context.isDraining || this.#isClosed ? DRAINING : this.#forgeryRefusal(req))
     if (verdict.kind !== 'upgrade') return this.#allow(req, done)
     done(upgradeProblem(verdict.session) ?? this.#forgeryRefusal(req))
   }

@@ -53,11 +53,8 @@ class Front implements DirectHost {
     const server = this.#server
     const { closeIdleConnections, closeAllConnections } = server
     server.closeIdleConnections = () => {
-      // Node leaves those alone that have sent nothing yet; once nothing new is served they would only hold the server open.
-      for (const connection of this.#connections) {
-        const { state } = connection
-        if (state === 'idle' || (state === 'new' && this.isClosing)) connection.destroy()
-      }
+      // One that has sent nothing yet is not idle: its first request may be under way. The next sweep ends it if none has come.
+      for (const connection of this.#connections) if (connection.state === 'idle') connection.destroy()
       closeIdleConnections.call(server)
     }
     server.closeAllConnections = () => {
@@ -127,9 +124,11 @@ class Front implements DirectHost {
     for (const connection of this.#connections) {
       const seconds = this.now - connection.since
       const { state } = connection
+      // Once nothing new is served they would only hold the server open.
+      if (isClosed && (state === 'idle' || state === 'new')) connection.destroy()
       // A body or a first request that takes long: node:http has limits and answers for that.
-      if ((state === 'reading' || state === 'new') && seconds > MAX_READING_SECONDS) connection.handleLate()
-      else if (state === 'idle' && (isClosed || seconds > idleSeconds)) connection.destroy()
+      else if ((state === 'reading' || state === 'new') && seconds > MAX_READING_SECONDS) connection.handleLate()
+      else if (state === 'idle' && seconds > idleSeconds) connection.destroy()
     }
   }
 }
