@@ -51,7 +51,7 @@ export function serve(io: SocketServer, options: BunServeOptions = {}): BunServe
     idleTimeout,
     ...options,
     websocket,
-    fetch: other === undefined ? fetch : (req: Request, bun: BunServer) => (engine.serves(req) ? engine.handleRequest(req, bun) : other(req, bun)),
+    fetch: other === undefined ? fetch : (req: Request, bun: BunServer) => engine.serve(req, bun) ?? other(req, bun),
   })
   io.httpServer = serverOf(server)
   return server

@@ -73,24 +73,29 @@ export class BunEngine extends Engine {
   handler(): BunHandler {
     const { pingInterval } = this.opts
     return {
-      fetch: (req, server) => (this.serves(req) ? this.handleRequest(req, server) : new Response(null, { status: 404 })),
+      fetch: (request, server) => this.serve(request, server) ?? new Response(null, { status: 404 }),
       websocket: this.#webSockets,
       // Polls set their own; this is for connections between two of them.
       idleTimeout: Math.min(255, 2 * Math.ceil(pingInterval / 1000)),
     }
   }
 
-  /** Whether a request is under its path. */
-  serves(req: Request): boolean {
-    const { url } = req
-    return isUnder(url.slice(url.indexOf('/', url.indexOf('//') + 2)), this.path)
+  /** Serves a request that is under its path; others get nothing. */
+  serve(request: Request, server: BunServer): Promise<Response> | undefined {
+    const req = new BunRequest(request, server)
+    return isUnder(req.url, this.path) ? this.#handle(req) : undefined
   }
 
   /** Serves one request; what it resolves with is for `fetch` to return. */
   handleRequest(request: Request, server: BunServer): Promise<Response> {
-    const req = new BunRequest(request, server) as unknown as EngineRequest
+    return this.#handle(new BunRequest(request, server))
+  }
+
+  #handle(view: BunRequest): Promise<Response> {
+    const req = view as unknown as EngineRequest
     const file = this.#answerFile(req)
     if (file !== undefined) return Promise.resolve(file)
+    const { request, server } = view.origin
     return new Promise((resolve) => this.#serve(req, request, server, resolve))
   }
 
@@ -105,7 +110,7 @@ export class BunEngine extends Engine {
   #serve(req: EngineRequest, request: Request, server: BunServer, resolve: (response: Response) => void): void {
     const edit = this.#editorOf(request, server)
     const respond = edit === undefined ? resolve : (response: Response) => void edit(response.headers, response.status).then(() => resolve(response))
-    const isUpgrade = request.headers.get('upgrade') !== null
+    const isUpgrade = req.headers.upgrade !== undefined
     // A preflight is answered through a response.
     const isPlain = this.isPlain(req.headers) && (this.opts.cors === undefined || (!isUpgrade && request.method !== 'OPTIONS'))
     const shown = isPlain ? req : incomingMessage(request, server)

@@ -40,6 +40,7 @@ export class BunRequest {
   constructor(request: Request, server: BunServer) {
     this.origin = { request, server }
     this.method = request.method
+    // perf: asked for once, as Bun makes it anew each time.
     this.url = pathOf(request.url)
   }
 
@@ -79,10 +80,8 @@ function pathOf(url: string): string {
 }
 
 function headersOf(request: Request): IncomingHttpHeaders {
-  const headers: IncomingHttpHeaders = Object.fromEntries(request.headers)
-  const cookies = headers['set-cookie'] as string | string[] | undefined
-  if (typeof cookies === 'string') headers['set-cookie'] = [cookies]
-  return headers
+  // Bun's own way to an object, a fraction of the work of iterating.
+  return (request.headers as Headers & { toJSON(): IncomingHttpHeaders }).toJSON()
 }
 
 function rawHeadersOf(request: Request): string[] {
