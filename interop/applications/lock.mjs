@@ -7,12 +7,20 @@ import { join } from 'node:path'
 
 const here = import.meta.dirname
 const named = process.argv.slice(2)
-const all = readdirSync(here, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name)
+const all = readdirSync(here, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name)
 for (const name of named.length > 0 ? named : all) {
   const folder = mkdtempSync(join(tmpdir(), 'application-lock-'))
   for (const file of ['package.json', 'package-lock.json'])
     if (existsSync(join(here, name, file))) cpSync(join(here, name, file), join(folder, file))
-  const flags = ['--package-lock-only', '--ignore-scripts', '--omit-lockfile-registry-resolved', '--no-audit', '--no-fund']
+  const flags = [
+    '--package-lock-only',
+    '--ignore-scripts',
+    '--omit-lockfile-registry-resolved',
+    '--no-audit',
+    '--no-fund',
+  ]
   execFileSync('npm', ['install', ...flags], { cwd: folder, stdio: 'inherit' })
   cpSync(join(folder, 'package-lock.json'), join(here, name, 'package-lock.json'))
   rmSync(folder, { recursive: true })

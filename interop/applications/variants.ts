@@ -70,13 +70,17 @@ interface Manifest {
 }
 
 interface Lockfile {
-  packages: Record<string, { version?: string; integrity?: string; link?: boolean; dependencies?: Record<string, string> }>
+  packages: Record<
+    string,
+    { version?: string; integrity?: string; link?: boolean; dependencies?: Record<string, string> }
+  >
 }
 
 const readJson = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'))
 
 /** The official packages that ours take the place of, with what only they need. */
-const REPLACED = /(^|node_modules\/)(socket\.io|socket\.io-client|socket\.io-adapter|socket\.io-parser|engine\.io|engine\.io-client|engine\.io-parser)(\/|$)/
+const REPLACED =
+  /(^|node_modules\/)(socket\.io|socket\.io-client|socket\.io-adapter|socket\.io-parser|engine\.io|engine\.io-client|engine\.io-parser)(\/|$)/
 
 /** The manifest with the two packages replaced by ours. */
 function withOurs(manifest: Manifest, tarballs: string): Manifest {
@@ -84,9 +88,12 @@ function withOurs(manifest: Manifest, tarballs: string): Manifest {
     ([name, file]) => [name, `file:${join(tarballs, `${file}-0.1.0.tgz`)}`] as const,
   )
   const dependencies = { ...manifest.dependencies }
-  const overrides: Record<string, string> = Object.fromEntries(files.filter(([name]) => !name.startsWith('@')))
+  const overrides: Record<string, string> = Object.fromEntries(
+    files.filter(([name]) => !name.startsWith('@')),
+  )
   // What is a dependency of the application itself cannot be overridden from outside, only replaced.
-  for (const [name, file] of files) if (name in dependencies || name.startsWith('@')) dependencies[name] = file
+  for (const [name, file] of files)
+    if (name in dependencies || name.startsWith('@')) dependencies[name] = file
   for (const [name] of files) if (name in dependencies) overrides[name] = `$${name}`
   return { ...manifest, dependencies, overrides }
 }
@@ -94,7 +101,13 @@ function withOurs(manifest: Manifest, tarballs: string): Manifest {
 /** The application's lockfile without the packages that are replaced: npm resolves those anew and keeps all others. */
 function lockWithoutReplaced(lock: Lockfile, manifest: Manifest): Lockfile {
   const packages = Object.entries(lock.packages).filter(([path]) => !REPLACED.test(path))
-  return { ...lock, packages: { ...Object.fromEntries(packages), '': { ...lock.packages[''], dependencies: manifest.dependencies } } }
+  return {
+    ...lock,
+    packages: {
+      ...Object.fromEntries(packages),
+      '': { ...lock.packages[''], dependencies: manifest.dependencies },
+    },
+  }
 }
 
 /** Installs one variant of `application`, by its lockfile; returns its folder. */
@@ -135,16 +148,18 @@ export async function install(application: string, variant: Variant, tarballs: s
   return folder
 }
 
-/** Everything but what is replaced is, in either variant, what the application's lockfile says. */
+/** Everything but what is replaced is, in either variant, what the application's lockfile says; npm may put it elsewhere in the tree. */
 function checkPinned(folder: string, lock: Lockfile): void {
+  const nameOf = ([path, { version, integrity }]: [string, Lockfile['packages'][string]]): string =>
+    `${path.slice(path.lastIndexOf('node_modules/') + 13)}@${version} ${integrity}`
+  const pinned = new Set(Object.entries(lock.packages).map(nameOf))
   const { packages } = readJson(join(folder, 'node_modules/.package-lock.json')) as Lockfile
-  const moved = Object.entries(packages).filter(([path, { version, integrity }]) => {
-    const pinned = lock.packages[path]
-    if (REPLACED.test(path) || path.startsWith('node_modules/@tidewire/')) return false
-    return pinned?.version !== version || pinned?.integrity !== integrity
-  })
-  if (moved.length > 0)
-    throw new Error(`${folder} has other packages than its lockfile: ${moved.map(([path]) => path).join(', ')}`)
+  const others = Object.entries(packages)
+    .filter(([path]) => !REPLACED.test(path) && !path.startsWith('node_modules/@tidewire/'))
+    .map(nameOf)
+    .filter((name) => !pinned.has(name))
+  if (others.length > 0)
+    throw new Error(`${folder} has other packages than its lockfile: ${others.join(', ')}`)
 }
 
 /** A copy of the wrong packages anywhere in the tree would make the comparison worthless. */

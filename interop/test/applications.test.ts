@@ -11,6 +11,9 @@ const APPLICATIONS: { name: string; browser?: boolean }[] = [
   { name: 'karma', browser: true },
   { name: 'y-socket.io' },
   { name: 'browser-sync', browser: true },
+  { name: 'moleculer-io' },
+  { name: 'artillery' },
+  { name: 'express-status-monitor', browser: true },
 ]
 
 describe('applications with the two packages replaced by ours', () => {

@@ -99,10 +99,9 @@ const ofServer: Scenario[] = [
     io.of('/other')
     const socket = run.client()
     const [peer] = await run.once(io, 'connection')
-    const [other] = await Promise.all([
-      run.once(io.of('/other'), 'connection'),
-      run.own(socket.io.socket('/other')),
-    ])
+    const joins = run.once(io.of('/other'), 'connection')
+    run.own(socket.io.socket('/other'))
+    const [other] = await joins
     const { client } = peer
     run.s(
       client.conn === peer.conn,
@@ -111,13 +110,13 @@ const ofServer: Scenario[] = [
       client.server === io,
     )
     run.s(
-      client === other[0].client,
+      client === other.client,
       client.sockets.size,
       [...client.nsps.keys()],
       client.sockets.get(peer.id) === peer,
     )
     client.user = { name: 'of the application' }
-    run.s(other[0].client.user)
+    run.s(other.client.user)
   }),
   member('socket.client.writeToEngine, io.encoder', async (run) => {
     const io = await run.serve()
