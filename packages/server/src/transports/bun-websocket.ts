@@ -85,17 +85,17 @@ export class BunWebSocketTransport implements WebSocketEdge {
         lastMessage = message
         lastText = engineV4.encodePacket(message, true) as string
       }
-      this.#sendText(lastText)
+      this.#sendText(lastText, message.compress)
       return
     }
     const codec = this.#owner.protocol === 4 ? engineV4 : engineV3
     const encoded = codec.encodePacket(message, this.supportsBinary)
-    if (typeof encoded === 'string') this.#sendText(encoded)
-    else this.#ws.sendBinary(encoded, encoded.length >= this.#settings.compressionThreshold)
+    if (typeof encoded === 'string') this.#sendText(encoded, message.compress)
+    else this.#ws.sendBinary(encoded, message.compress && encoded.length >= this.#settings.compressionThreshold)
   }
 
-  #sendText(text: string): void {
-    this.#ws.sendText(text, text.length >= this.#settings.compressionThreshold)
+  #sendText(text: string, mayCompress = true): void {
+    this.#ws.sendText(text, mayCompress && text.length >= this.#settings.compressionThreshold)
   }
 
   deliverFrames(frames: Buffer): void {
