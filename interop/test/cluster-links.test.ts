@@ -155,7 +155,7 @@ it.each(['redis', 'nats'] as const)(
   },
 )
 
-it.each(['redis'] as const)(
+it.each(['redis', 'nats'] as const)(
   '[CLU-12] a broker (%s) that stands still for 5 s costs no message and no link',
   async (kind) => {
     const { sender, report } = await pair(kind)
@@ -185,6 +185,30 @@ it('[CLU-10] a node that stands still for 5 s under load gets everything afterwa
   expect(await report()).toEqual({ received: sender.sent, lives: 1, ends: [], wrong: [] })
   expect(sender.ends).toEqual([])
 })
+
+it.each(['redis', 'nats'] as const)(
+  '[CLU-10, CLU-13] a node that stands still for 10 s under load (%s), when it is about to be dead: all arrives, or the link ends on both sides with a reason; no hole',
+  async (kind) => {
+    const { sender, kill, report } = await pair(kind)
+    sender.begin()
+    await seconds(1)
+    kill('SIGSTOP')
+    await seconds(10)
+    kill('SIGCONT')
+    await seconds(3)
+    await settle(sender)
+
+    const { received, lives, ends, wrong } = await report()
+    expect(wrong).toEqual([])
+    expect(received).toBeGreaterThan(10_000)
+    if (sender.ends.length === 0)
+      expect({ received, lives, ends }).toEqual({ received: sender.sent, lives: 1, ends: [] })
+    else {
+      expect(sender.ends).toEqual(['dead'])
+      expect({ lives, ends }).toEqual({ lives: 2, ends: ['fenced'] })
+    }
+  },
+)
 
 it.each(['redis'] as const)(
   '[CLU-13] a node that stands still for 14 s under load is fenced over %s: its link ends on both sides and begins anew, without a hole in either life',

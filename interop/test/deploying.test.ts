@@ -120,7 +120,7 @@ function connect(version: string, url: string): Client {
     client.disconnects.push(reason)
     client.disconnectedAt.push(performance.now())
   })
-  for (const event of ['connect_error', 'error', 'reconnect_error']) socket.on(event, (error: any) => client.errors.push(`${String(error)} ${error?.description ?? ''}`))
+  for (const event of ['connect_error', 'error', 'reconnect_error']) socket.on(event, (error: any) => client.errors.push(`${String(error)} ${error?.description?.message ?? error?.description ?? ''}`))
   socket.io.on?.('reconnect_error', (error: unknown) => client.errors.push(String(error)))
   cleanups.push(() => socket.disconnect())
   return client

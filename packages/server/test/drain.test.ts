@@ -52,7 +52,7 @@ it.each([3, 4])('[API-16] EIO=%i: what waits for a client is fetched before its 
   expect(seen).toEqual(['server shutting down', 'server shutting down', 'server shutting down'])
 })
 
-it.each([3, 4])('[EIO-79] EIO=%i: a Python client that polls is refused at a shutdown, so that it comes back', async (eio) => {
+it.each([3, 4])('[EIO-99] EIO=%i: a Python client that polls is refused at a shutdown, so that it comes back', async (eio) => {
   server = await start()
   const seen = reasons()
   const agent = { 'user-agent': 'python-requests/2.32.3' }
