@@ -179,7 +179,7 @@ export async function traceOf(folder: string, env: Record<string, string> = {}):
   const { stdout } = await execute(process.execPath, ['driver.mjs'], {
     cwd: folder,
     env: { ...process.env, NODE_OPTIONS: '', ...env },
-    timeout: 60_000,
+    timeout: 120_000,
     maxBuffer: 1 << 26,
   })
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as unknown
