@@ -329,9 +329,8 @@ export class Engine extends EventEmitter {
   }
 
   #allow(req: EngineRequest, done: (refusal?: EngineRejection) => void): void {
-    if (this.#isClosed) return done(CLOSED)
-    if (this.#context.isDraining) return done(DRAINING)
-    if (this.#isFull) return done(FULL)
+    const unavailable = this.#refusalOfAll()
+    if (unavailable !== undefined) return done(unavailable)
     const { allowRequest } = this.opts
     const forgery = this.#forgeryRefusal(req)
     if (forgery !== undefined) return done(forgery)
@@ -351,11 +350,14 @@ export class Engine extends EventEmitter {
     })
   }
 
-  get #isFull(): boolean {
+  /** Why no session is opened now, whoever asks. */
+  #refusalOfAll(): EngineRejection | undefined {
+    if (this.#isClosed) return CLOSED
+    if (this.#context.isDraining) return DRAINING
     const { maxSessions } = this.opts
-    if (maxSessions === undefined || this.#sessions.size < maxSessions) return false
+    if (maxSessions === undefined || this.#sessions.size < maxSessions) return undefined
     this.#context.counters.hit('maxSessions')
-    return true
+    return FULL
   }
 
   /** A script element brings no Origin: which page it stands on is known from its Referer (spec: EIO-48). */
@@ -462,7 +464,10 @@ export class Engine extends EventEmitter {
       fail(rejection('BAD_REQUEST', { name: 'ID_GENERATION_ERROR', error }))
     }
     const take = (made: string): void => {
-      if (this.#remote === undefined || made.startsWith(this.#ids.incarnation)) open(made)
+      // Things may have changed while the application made up its mind.
+      const unavailable = this.#refusalOfAll()
+      if (unavailable !== undefined) fail(unavailable)
+      else if (this.#remote === undefined || made.startsWith(this.#ids.incarnation)) open(made)
       else fail(rejection('BAD_REQUEST', { name: 'ID_GENERATION_ERROR', id: made }, 'in a cluster an id of generateId must begin with io.cluster.incarnation, by which other nodes know the owner'))
     }
     let id: string | Promise<string>
@@ -636,11 +641,10 @@ export class Engine extends EventEmitter {
 
   #openWebTransport(transport: WebTransportTransport): void {
     if (!this.isReady) return transport.refuse('the server is shutting down, or not ready yet; try again')
-    if (this.#isFull) return transport.refuse(FULL.hint!)
     const req = webTransportRequest()
     this.#withId(
       req,
-      ({ message }) => transport.refuse(message),
+      ({ hint, message }) => transport.refuse(hint ?? message),
       (id) => {
         if (transport.isClosed) return
         const session = this.#createSession(id, 4, req)

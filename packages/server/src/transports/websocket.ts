@@ -51,6 +51,8 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
   #isCloseFrameSent = false
   /** Its owner, on another node, has no room for more. */
   #isHeld = false
+  /** What the connection has told of its end, in order, while the rest of what had been read waited for its turn: that is handled first. */
+  #ends: (() => void)[] | undefined
   #flushing = 0
 
   constructor(socket: Socket, session: Owner, options: { head: string; supportsBinary: boolean; frames: FrameDecoderOptions; userAgent: string | undefined }) {
@@ -172,7 +174,23 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
     } catch (error) {
       this.#fail(error as ProtocolError)
     }
-    if (!this.#isClosing && !this.#decoder.isPaused && !this.#isHeld) this.#socket.resume()
+    if (this.#isClosing || this.#decoder.isPaused) return
+    if (this.#ends !== undefined) this.#readToEnd(this.#ends)
+    else if (!this.#isHeld) this.#socket.resume()
+  }
+
+  #readToEnd(ends: (() => void)[]): void {
+    // The stream has read ahead while it was paused.
+    const rest = this.#socket.read() as Buffer | null
+    if (rest !== null) this.socketData(rest)
+    if (!this.#decoder.isPaused) for (const end of ends) end()
+  }
+
+  /** True: `end` comes after what had been read before it. */
+  #mustWait(end: () => void): boolean {
+    if (this.#isClosing || !this.#decoder.isPaused) return false
+    ;(this.#ends ??= []).push(end)
+    return true
   }
 
   handleText(text: string): void {
@@ -270,6 +288,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
 
   /** A peer that ends has closed. */
   socketEnded(): void {
+    if (this.#mustWait(() => this.socketEnded())) return
     // perf: with nothing left to write, the end of the connection says it without a shutdown before it.
     if (this.#socket.writableLength === 0) this.#socket.destroy()
     else this.#socket.end()
@@ -277,17 +296,21 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
 
   socketFailed(error: Error): void {
     this.#lose()
+    if (this.#mustWait(() => this.socketFailed(error))) return
+    this.#isClosing = true
     this.#report('transport error', error)
     this.#socket.destroy()
   }
 
   socketClosed(): void {
     this.#lose()
+    if (this.#mustWait(() => this.socketClosed())) return
+    this.#isClosing = true
     this.#report('transport close')
   }
 
+  /** Nothing can be written any more. */
   #lose(): void {
-    this.#isClosing = true
     this.writable = false
     // perf: a close frame on a dead socket costs two errors with their stacks.
     this.#isCloseFrameSent = true

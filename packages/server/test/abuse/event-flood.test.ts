@@ -148,6 +148,28 @@ describe('a flood of events', () => {
     expect(handled).toBe(300)
   })
 
+  it.each(['end', 'destroy', 'resetAndDestroy'] as const)(
+    '[EIO-79] is handled to its end when the client has gone after it (%s), and then "disconnect" is told',
+    async (how) => {
+      server = await start()
+      const flooder = await new RawWebSocket(server.port).join()
+      const seen: number[] = []
+      const [socket] = server.io.sockets.sockets.values()
+      socket!.on('n', (n: number) => {
+        // While the rest of the same read waits for its turn.
+        if (n === 0) flooder.socket[how]()
+        seen.push(n)
+        socket!.emit('heard', n)
+      })
+      const left = new Promise((resolve) => socket!.once('disconnect', resolve))
+      flooder.socket.write(Buffer.concat(numbered(2_000).map((text) => maskedFrame(text))))
+
+      expect(await left).toMatch(/^transport (close|error)$/)
+      expect(seen).toEqual(Array.from({ length: 2_000 }, (_, n) => n))
+      expect(server.io.engine.clientsCount).toBe(0)
+    },
+  )
+
   it('[EIO-79] of WebSocket pings and pongs is sliced too', async () => {
     server = await start()
     const flooder = await new RawWebSocket(server.port).join()

@@ -96,6 +96,33 @@ describe('slow requests', () => {
     await expectService()
   })
 
+  it('[EIO-83] handshakes that wait for `allowRequest` at the same time do not all get the last place', async () => {
+    const decisions: ((error: undefined, isAllowed: boolean) => void)[] = []
+    server = await start({ maxSessions: 2, allowRequest: (_req, decide) => void decisions.push(decide) })
+    const asked = Array.from({ length: 3 }, () => send(server.port, 'GET', polling(4)))
+    const upgrading = new WireSocket(server.port, websocket(4))
+    await expect.poll(() => decisions.length).toBe(4)
+    for (const decide of decisions) decide(undefined, true)
+
+    const polls = (await Promise.all(asked)).map(({ status }) => status)
+    await upgrading.until('an answer', () => upgrading.refused !== undefined || upgrading.messages.length > 0)
+    expect([...polls, upgrading.refused?.status ?? 200].toSorted()).toEqual([200, 200, 503, 503])
+    expect(server.io.engine.clientsCount).toBe(2)
+  })
+
+  it('[EIO-76] a handshake that `allowRequest` lets in while the server closes opens no session', async () => {
+    let decide: ((error: undefined, isAllowed: boolean) => void) | undefined
+    server = await start({ allowRequest: (_req, decided) => void (decide = decided) })
+    const asked = send(server.port, 'GET', polling(4))
+    await expect.poll(() => decide).toBeDefined()
+    const closed = server.io.close()
+    decide!(undefined, true)
+
+    expect(await asked).toMatchObject({ status: 503, body: expect.stringContaining('shutting down') })
+    expect(server.io.engine.clientsCount).toBe(0)
+    await closed
+  })
+
   it('[EIO-83] handshakes above `maxSessions` are refused with 503 and the reason, and served again when there is room', async () => {
     server = await start({ maxSessions: 2 })
     const first = await new RawWebSocket(server.port).join()
