@@ -131,7 +131,8 @@ export class Arena {
       const port = await message<number>(arena.#server, 'port', START_DEADLINE_MS)
       arena.#neighbours = start(OTHERS_CORE, './neighbours.ts', [String(port)], FIRST)
       arena.#attacker = start(OTHERS_CORE, './attacker.ts', [String(port)], LAST)
-      for (const child of [arena.#neighbours, arena.#attacker]) child.stderr!.on('data', (chunk: Buffer) => process.stderr.write(chunk))
+      for (const child of [arena.#neighbours, arena.#attacker])
+        child.stderr!.on('data', (chunk: Buffer) => process.stderr.write(chunk))
       await Promise.all(
         [arena.#neighbours, arena.#attacker].map((child) => message(child, 'ready', START_DEADLINE_MS)),
       )

@@ -1,7 +1,7 @@
-// `npm run abuse [-- part of a name…] [--official] [--share N] [--keep] [--update-docs]`: attacks this server, and with `--official` socket.io
+// `npm run abuse [-- part of a name…] [--official] [--share N] [--results FILE] [--update-docs]`: attacks this server, and with `--official` socket.io
 // 4.8.4, with every case or those named, each in fresh processes. Prints a line per case and ends with 1 when a promise is broken on ours.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
@@ -46,6 +46,14 @@ const servers: ServerName[] = values.official ? ['tidewire', 'official'] : ['tid
 const runtime = { path: process.execPath, version: process.version, conditions: ['tidewire-source'] }
 const labels = { tidewire: tidewire.label(runtime), official: official.label(runtime) }
 const verdicts: Record<ServerName, Record<string, Verdict>> = { tidewire: {}, official: {} }
+/** What the latest run left behind: a run of some cases renews their lines. */
+const former = existsSync(values.results)
+  ? (JSON.parse(readFileSync(values.results, 'utf8')) as AbuseRun)
+  : undefined
+let isStopped = false
+process.once('SIGTERM', () => {
+  isStopped = true
+})
 
 function commit(): string {
   try {
@@ -102,15 +110,19 @@ function describe(verdict: Verdict): string {
   return `${outcomesOf(verdict)}; ${memory}; p50 ${neighbours?.p50.toFixed(1)} p99 ${neighbours?.p99.toFixed(1)}; ${seconds.toFixed(1)} s; ${problemsOf(verdict).join(', ') || 'ok'}`
 }
 
-for (const one of wanted) for (const server of servers) await measure(server, one)
+for (const one of wanted) for (const server of servers) if (!isStopped) await measure(server, one)
 await Promise.all(unfinished)
 
+const kept = former?.share === share ? former.verdicts : {}
+const shown = (['tidewire', 'official'] as const).filter(
+  (server) => servers.includes(server) || kept[server] !== undefined,
+)
 const run: AbuseRun = {
   at: new Date().toISOString().slice(0, 16).replace('T', ' '),
   versions: `Node ${process.version}${commit()}`,
-  labels: Object.fromEntries(servers.map((server) => [server, labels[server]])),
+  labels: Object.fromEntries(shown.map((server) => [server, labels[server]])),
   share,
-  verdicts: Object.fromEntries(servers.map((server) => [server, verdicts[server]])),
+  verdicts: Object.fromEntries(shown.map((server) => [server, { ...kept[server], ...verdicts[server] }])),
 }
 const table = markdown(run, families)
 console.log(table)
