@@ -107,7 +107,8 @@ export class DirectConnection implements SocketOwner {
 
   /** What it waits for takes long: node:http has limits and answers for that. */
   handleLate(): void {
-    this.#handOver()
+    // Its turn may have come when it was late no more.
+    if (this.state === 'reading' || this.state === 'new') this.#handOver()
   }
 
   #handOver(): void {

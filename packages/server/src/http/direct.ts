@@ -22,6 +22,8 @@ export interface DirectEngine {
 
 /** How long the rest of a body may take before node:http waits for it. */
 const MAX_READING_SECONDS = LIMITS.directReadingTime.default / 1000
+/** node:http takes about a tenth of a millisecond for each. */
+const HAND_OVERS_PER_TURN = 16
 const SWEEP_MS = 1000
 
 class Front implements DirectHost {
@@ -121,15 +123,24 @@ class Front implements DirectHost {
     const { keepAliveTimeoutBuffer: buffer } = this.#server as { keepAliveTimeoutBuffer?: number }
     const idleSeconds =
       keepAliveTimeout > 0 ? Math.ceil((keepAliveTimeout + (buffer ?? 0)) / 1000) : Infinity
+    const late: DirectConnection[] = []
     for (const connection of this.#connections) {
       const seconds = this.now - connection.since
       const { state } = connection
       // Once nothing new is served they would only hold the server open.
       if (isClosed && (state === 'idle' || state === 'new')) connection.destroy()
       // A body or a first request that takes long: node:http has limits and answers for that.
-      else if ((state === 'reading' || state === 'new') && seconds > MAX_READING_SECONDS) connection.handleLate()
+      else if ((state === 'reading' || state === 'new') && seconds > MAX_READING_SECONDS) late.push(connection)
       else if (state === 'idle' && seconds > idleSeconds) connection.destroy()
     }
+    if (late.length > 0) this.#handOverInTurns(late, 0)
+  }
+
+  /** A thousand slow clients that came at once are late at once: together they would keep everybody else waiting. */
+  #handOverInTurns(late: readonly DirectConnection[], from: number): void {
+    const end = Math.min(late.length, from + HAND_OVERS_PER_TURN)
+    for (let i = from; i < end; i++) if (this.#connections.has(late[i]!)) late[i]!.handleLate()
+    if (end < late.length) setImmediate(() => this.#handOverInTurns(late, end))
   }
 }
 

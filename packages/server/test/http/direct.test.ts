@@ -284,6 +284,24 @@ describe('on a shared server', () => {
     expect((await answers)[0]!.status).toContain('400')
   })
 
+  it('[HTTP-3] bodies that are late at once are left to node:http over several turns', async () => {
+    const { port, seen } = await start(true)
+    const text = REQUESTS['POST to an unknown sid']!
+    for (let i = 0; i < 100; i++) dial(port).write(text.slice(0, -1))
+    let most = 0
+    await new Promise<void>((resolve, reject) => {
+      const deadline = performance.now() + 10_000
+      const look = (before: number): void => {
+        most = Math.max(most, seen.length - before)
+        if (seen.length === 100) resolve()
+        else if (performance.now() > deadline) reject(new Error(`${seen.length} were left to node:http`))
+        else setImmediate(look, seen.length)
+      }
+      look(0)
+    })
+    expect(most).toBeLessThan(50)
+  })
+
   it('[HTTP-3] connections that stay idle are closed after keepAliveTimeout', async () => {
     const { http, port } = await start(true)
     http.keepAliveTimeout = 1000
