@@ -59,8 +59,9 @@ export class BunWebSocketTransport implements WebSocketEdge {
   deliver(batch: readonly OutgoingMessage[]): void {
     debug?.('%d packets out', batch.length)
     const count = batch.length
-    if (count === 1) this.#send(batch[0]!)
-    else {
+    // perf: what has left at once needs no question of how much waits.
+    if (count === 1 && this.#send(batch[0]!) > 0) return this.#owner.handleFlushed(this, 1)
+    if (count > 1) {
       this.#ws.cork(() => {
         for (let i = 0; i < count; i++) this.#send(batch[i]!)
       })
@@ -77,7 +78,8 @@ export class BunWebSocketTransport implements WebSocketEdge {
     }
   }
 
-  #send(message: OutgoingMessage): void {
+  /** More than 0: it has left. */
+  #send(message: OutgoingMessage): number {
     const { data } = message
     if (typeof data === 'string') {
       if (message !== lastMessage) {
@@ -85,17 +87,16 @@ export class BunWebSocketTransport implements WebSocketEdge {
         lastMessage = message
         lastText = engineV4.encodePacket(message, true) as string
       }
-      this.#sendText(lastText, message.compress)
-      return
+      return this.#sendText(lastText, message.compress)
     }
     const codec = this.#owner.protocol === 4 ? engineV4 : engineV3
     const encoded = codec.encodePacket(message, this.supportsBinary)
-    if (typeof encoded === 'string') this.#sendText(encoded, message.compress)
-    else this.#ws.sendBinary(encoded, message.compress && encoded.length >= this.#settings.compressionThreshold)
+    if (typeof encoded === 'string') return this.#sendText(encoded, message.compress)
+    return this.#ws.sendBinary(encoded, message.compress && encoded.length >= this.#settings.compressionThreshold)
   }
 
-  #sendText(text: string, mayCompress = true): void {
-    this.#ws.sendText(text, mayCompress && text.length >= this.#settings.compressionThreshold)
+  #sendText(text: string, mayCompress = true): number {
+    return this.#ws.sendText(text, mayCompress && text.length >= this.#settings.compressionThreshold)
   }
 
   deliverFrames(frames: Buffer): void {
