@@ -266,6 +266,63 @@ const observed: Scenario[] = [
   },
 ]
 
+observed.push({
+  name: 'a poll that is held shows on its socket, where libraries that shut servers down look for it',
+  api: 'hosts',
+  run: async (run) => {
+    await serve(run)
+    const sockets: any[] = []
+    run.http.on('connection', (socket) => sockets.push(socket))
+    const idle = await dial(run)
+    await idle.request(POLL)
+    const busy = await dial(run)
+    const sid = sidOf(await busy.request(POLL))
+    const polled = busy.request(`${POLL}&sid=${sid}`)
+    const session = run.io.engine.clients[sid]
+    await until(run, 'the poll', () => session.transport.writable)
+    run.s(sockets.map(({ _httpMessage }) => Boolean(_httpMessage)))
+    const [, { _httpMessage: response }] = sockets
+    run.s(response.headersSent)
+    response.setHeader('connection', 'close')
+    session.write('last')
+    const answer = await polled
+    run.c(answer?.body, answer?.headers['connection'])
+    await busy.closed()
+  },
+})
+
+observed.push(
+  {
+    name: 'cookie of the engine on the answer to a WebSocket',
+    api: 'hosts',
+    run: async (run) => {
+      await serve(run, {}, { cookie: true })
+      const answer = await (await dial(run)).request(...UPGRADE)
+      run.c(answer?.status, 'set-cookie' in (answer?.headers ?? {}))
+    },
+    differs: {
+      of: 'server',
+      reason: 'a balancer that binds clients by cookie sees those that begin with a WebSocket too',
+      change: ({ server }) => ({ server, client: ['101 true'] }),
+    },
+  },
+  {
+    name: 'a middleware of the engine answers an upgrade',
+    api: 'hosts',
+    run: async (run) => {
+      await serve(run)
+      run.io.engine.use((_req: any, res: any) => res.writeHead(418, { 'X-Why': 'teapot' }).end('no'))
+      const answer = await (await dial(run)).request(...UPGRADE)
+      run.c(answer?.status, answer?.headers['x-why'])
+    },
+    differs: {
+      of: 'server',
+      reason: 'the client learns why',
+      change: ({ server }) => ({ server, client: ['418 teapot'] }),
+    },
+  },
+)
+
 const contexts: Scenario[] = [
   {
     name: 'asynchronous context of an engine middleware',

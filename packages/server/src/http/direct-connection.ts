@@ -28,6 +28,9 @@ export interface DirectHost {
   forget(connection: DirectConnection): void
 }
 
+/** compat: libraries that shut servers down look for the response that a socket is waiting for. */
+type BusySocket = Socket & { _httpMessage?: DirectExchange | undefined }
+
 const EMPTY = Buffer.alloc(0)
 // perf: 43 ns a connection and 74 ns a chunk; AsyncLocalStorage.snapshot() costs 15 µs.
 const CONTEXT_OPTIONS = { requireManualDestroy: true }
@@ -39,10 +42,9 @@ export class DirectConnection implements SocketOwner {
   state: 'new' | 'idle' | 'reading' | 'busy' | 'leaving' = 'new'
   /** When that began, by the host's clock. */
   since: number
-  /** The request that is being served. */
-  exchange: DirectExchange | undefined
-  readonly #socket: Socket
+  readonly #socket: BusySocket
   readonly #host: DirectHost
+  #exchange: DirectExchange | undefined
   /** What has been read and not served. */
   #bytes: Buffer = EMPTY
   #head: RequestHead | undefined
@@ -59,6 +61,21 @@ export class DirectConnection implements SocketOwner {
 
   get socket(): Socket {
     return this.#socket
+  }
+
+  /** The request that is being served. */
+  get exchange(): DirectExchange | undefined {
+    return this.#exchange
+  }
+
+  set exchange(exchange: DirectExchange | undefined) {
+    this.#exchange = exchange
+    this.#socket._httpMessage = exchange
+  }
+
+  /** The answer to come is the last one. */
+  endAfterAnswer(): void {
+    this.#isKeptAlive = false
   }
 
   // ---- in

@@ -85,6 +85,16 @@ export class DirectExchange implements PollExchange {
     this.handler?.handleStillWaiting(this)
   }
 
+  // ---- compat: what libraries that shut servers down do to a response that they find on a socket
+
+  get headersSent(): boolean {
+    return this.#state !== 'waiting'
+  }
+
+  setHeader(name: string, value: unknown): void {
+    if (name.toLowerCase() === 'connection' && value === 'close') this.#connection.endAfterAnswer()
+  }
+
   // ---- from the connection
 
   flushed(): void {
