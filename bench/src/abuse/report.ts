@@ -15,8 +15,11 @@ export interface AbuseRun {
 /** What the promises are: F15 of the fault suite. */
 export const P99_LIMIT_MS = 50
 
-const megabytes = (bytes: number | undefined): string =>
-  bytes === undefined ? '–' : `${bytes < 0 ? '−' : '+'}${Math.abs(bytes / 1048576).toFixed(0)}`
+function megabytes(bytes: number | undefined): string {
+  if (bytes === undefined) return '–'
+  const rounded = Math.round(bytes / 1048576)
+  return rounded < 0 ? `−${-rounded}` : `+${rounded}`
+}
 const milliseconds = (value: number): string => (value < 10 ? value.toFixed(1) : value.toFixed(0))
 const escape = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 
@@ -82,6 +85,13 @@ function cellsOf(verdict: Verdict | undefined): string[] {
   ]
 }
 
+/** Of how many cases a server came out alive, and with every promise kept. */
+function summaryOf(name: ServerName, verdicts: Readonly<Record<string, Verdict>>): string {
+  const all = Object.values(verdicts)
+  const kept = all.filter((verdict) => problemsOf(verdict).length === 0)
+  return `- **${name}**: the process lives after ${all.filter(({ isAlive }) => isAlive).length} of ${all.length} cases; ${kept.length} lines have nothing in bold.`
+}
+
 export function markdown(run: AbuseRun, families: readonly Family[]): string {
   const servers = Object.keys(run.labels) as ServerName[]
   const columns = servers.flatMap((name) => [
@@ -94,6 +104,7 @@ export function markdown(run: AbuseRun, families: readonly Family[]): string {
     `Run ${run.at}. ${run.versions}; ${Object.values(run.labels).join('; ')}.${run.share === 1 ? '' : ` **A share of ${run.share} of all counts: not comparable.**`}`,
     '',
   ]
+  lines.push(...servers.map((name) => summaryOf(name, run.verdicts[name] ?? {})), '')
   for (const { name, cases } of families) {
     const ran = cases.filter((one) =>
       servers.some((server) => run.verdicts[server]?.[one.name] !== undefined),
