@@ -182,6 +182,8 @@ export class Primary implements Workers, WorkerHost {
       throw new TidewireError('TW_ERR_WORKER', `the workers are not reloaded, the old ones go on: ${(error as Error).message}`, { cause: error })
     }
     for (const worker of old) worker.state = 'retiring'
+    // A new one may have crashed while the old ones still filled its place.
+    if (this.#closing === undefined) this.#fill()
     await Promise.all(old.map((worker) => this.#end(worker, 'retire')))
   }
 

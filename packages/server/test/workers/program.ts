@@ -5,16 +5,19 @@ import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { createInterface } from 'node:readline'
+import { setTimeout as pass } from 'node:timers/promises'
 import { Server } from 'tidewire'
 import { startWorkers } from 'tidewire/workers'
 
-const { TEST_COUNT = '3', TEST_CERTIFICATE, TEST_FAILS } = process.env
+const { TEST_COUNT = '3', TEST_CERTIFICATE, TEST_FAILS, TEST_LATE } = process.env
 const say = (line: object): void => console.log(JSON.stringify(line))
 
 const workers = await startWorkers(
   async (worker) => {
     // The start fails while this file is there.
     if (TEST_FAILS !== undefined && existsSync(TEST_FAILS)) process.exit(3)
+    // The fourth worker does not begin while this file is there.
+    while (TEST_LATE !== undefined && worker.number === 4 && existsSync(TEST_LATE)) await pass(10)
     const answer = (_req: unknown, res: { end(text: string): void }): void => res.end(String(process.pid))
     const http =
       TEST_CERTIFICATE === undefined

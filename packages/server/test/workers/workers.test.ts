@@ -273,6 +273,26 @@ it('[CLU-95] a reload whose workers fail at their start changes nothing; the nex
   expect((await Promise.all([running.stop(), after.end()]))[0]).toBe(0)
 })
 
+it('[CLU-95] a new worker that crashes while a reload goes on is replaced, too', { timeout: 60_000 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tidewire-workers-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const mark = join(folder, 'late')
+  writeFileSync(mark, '')
+  const running = await Program.start({ TEST_COUNT: '2', TEST_LATE: mark })
+  const worker = async (number: number): Promise<any> => (await running.stats()).stats.find((one) => one.number === number)
+  running.say('reload')
+  await expect.poll(async () => (await worker(3))?.state, { timeout: 20_000 }).toBe('serving')
+  process.kill((await worker(3)).pid, 'SIGKILL')
+  const { crash } = await running.next('crash')
+  const { uptimeMs } = await worker(4)
+  await expect.poll(async () => (await worker(4)).uptimeMs, { timeout: 20_000 }).toBeGreaterThan(uptimeMs + 2 * crash.restartInMs)
+  rmSync(mark)
+  await running.next('reloaded')
+
+  await expect.poll(async () => (await running.stats()).stats.map(({ state }) => state), { timeout: 20_000 }).toEqual(['serving', 'serving'])
+  expect(await running.stop()).toBe(0)
+})
+
 it('[CLU-93] workers end in order when the process that started them is killed', { timeout: 40_000 }, async () => {
   const running = await Program.start()
   const ws = await upgrade(running.port)
