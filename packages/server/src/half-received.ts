@@ -2,6 +2,7 @@
 // keeps too much, when the rest stays away too long, or when all together keep too much and it is the one that has been silent longest.
 import { LIMITS } from './limits.ts'
 import type { LimitName } from './limits.ts'
+import type { ServerOptions } from './options.ts'
 
 /** A connection that has begun a packet. @internal */
 export interface Receiver {
@@ -14,19 +15,31 @@ interface Half {
   since: number
 }
 
+/** As many packets of the largest size, without their last attachment, are no abuse on a server that takes such packets. */
+const LARGEST_PACKETS = 64
 const SWEEP_MS = 1_000
 /** Who has sent nothing for so long is not about to. */
 const SILENT_MS = 5_000
 
 export class HalfReceived {
   readonly #maxBytesOfOne: number
+  readonly #maxBytes: number
+  readonly #maxSilentMs: number
   /** The one that has been silent longest comes first. */
   readonly #halves = new Map<Receiver, Half>()
   #bytes = 0
   #timer: NodeJS.Timeout | undefined
 
-  constructor(maxBytesOfOne: number) {
-    this.#maxBytesOfOne = maxBytesOfOne
+  constructor({
+    maxHttpBufferSize = LIMITS.maxHttpBufferSize.default,
+    maxAttachments = LIMITS.maxAttachments.default,
+    pingInterval = LIMITS.pingInterval.default,
+    pingTimeout = LIMITS.pingTimeout.default,
+  }: Pick<Partial<ServerOptions>, 'maxHttpBufferSize' | 'maxAttachments' | 'pingInterval' | 'pingTimeout'> = {}) {
+    this.#maxBytesOfOne = maxHttpBufferSize * (maxAttachments + 1)
+    this.#maxBytes = Math.max(LIMITS.maxHalfReceivedBytes.default, LARGEST_PACKETS * maxHttpBufferSize)
+    // Who is slow and honest is not closed earlier than by the heartbeat, which waits behind the attachment.
+    this.#maxSilentMs = Math.max(LIMITS.attachmentsTimeout.default, pingInterval + pingTimeout)
   }
 
   get size(): number {
@@ -61,13 +74,13 @@ export class HalfReceived {
     const now = performance.now()
     for (const [receiver, { since }] of this.#halves) {
       const silentMs = now - since
-      if (silentMs > LIMITS.attachmentsTimeout.default) {
+      if (silentMs > this.#maxSilentMs) {
         this.#close(
           receiver,
           'attachmentsTimeout',
-          `no attachment has come for ${LIMITS.attachmentsTimeout.default} ms`,
+          `no attachment has come for ${this.#maxSilentMs} ms`,
         )
-      } else if (this.#bytes > LIMITS.maxHalfReceivedBytes.default && silentMs > SILENT_MS) {
+      } else if (this.#bytes > this.#maxBytes && silentMs > SILENT_MS) {
         this.#close(
           receiver,
           'maxHalfReceivedBytes',

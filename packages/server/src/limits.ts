@@ -88,18 +88,18 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
     reason: 'the official limit since parsers 3.3.5, 3.4.4 and 4.2.6',
   },
   attachmentsTimeout: {
-    default: 30_000,
+    default: 45_000,
     unit: 'ms',
     consequence:
-      'a session of which no further attachment of a packet has come for this long closes (1008 on WebSocket)',
+      'a session of which no further attachment of a packet has come for this long, or for `pingInterval + pingTimeout` if that is longer, closes (1008 on WebSocket)',
     reason:
-      'the rest of a packet that was begun follows at once; one large attachment at a time may take this long',
+      'one large attachment on a slow line may take as long as the heartbeat, which waits behind it, allows; who withholds it answers pings all the same',
   },
   maxHalfReceivedBytes: {
     default: 64 * MIB,
     unit: 'bytes',
     consequence:
-      'of the sessions that have sent nothing more for five seconds, the one that has waited longest closes (1008 on WebSocket), until the rest fits',
+      'above it, or above 64 times `maxHttpBufferSize` if that is more, of the sessions that have sent nothing more for five seconds the one that has waited longest closes (1008 on WebSocket), until the rest fits',
     reason:
       'packets whose attachments stay away, over all sessions: many clients that hold back a little each are one that holds back much',
   },

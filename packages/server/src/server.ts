@@ -158,7 +158,7 @@ export class Server<
     this.#adapter = this.opts.adapter ?? (this.opts.connectionStateRecovery ? SessionAwareAdapter : Adapter)
     this.codec = parser === undefined ? createJsonCodec({ maxAttachments, maxDepth }) : createParserCodec(parser)
     this.cleansUpChildren = this.opts.cleanupEmptyChildNamespaces ?? false
-    this.halfReceived = new HalfReceived((this.opts.maxHttpBufferSize ?? LIMITS.maxHttpBufferSize.default) * (maxAttachments + 1))
+    this.halfReceived = new HalfReceived(this.opts)
     this.emptyNamespaces = new EmptyNamespaces(this.opts.maxEmptyNamespaces ?? LIMITS.maxEmptyNamespaces.default, () => this.counters.hit('maxEmptyNamespaces'))
     this.maxNamespaces = this.opts.maxNamespaces ?? LIMITS.maxNamespaces.default
     this.ids = this.opts.cluster === undefined ? processIds : new IdSource()
