@@ -80,6 +80,11 @@ const observed: Scenario[] = [
         'error',
       ])
         run.s(event, run.http.listenerCount(event))
+      run.s(
+        Object.keys(run.http).filter(
+          (name) => typeof (run.http as any)[name] === 'function' && !name.startsWith('_'),
+        ),
+      )
     },
   },
   {
@@ -322,6 +327,29 @@ observed.push(
     },
   },
 )
+
+observed.push({
+  name: 'an HTTP server that listens again after io.close(), with a new Socket.IO server and without',
+  api: 'hosts',
+  run: async (run) => {
+    await serve(run)
+    await run.io.close()
+    await run.listen(run.http)
+    const answer = await (await dial(run)).request(POLL)
+    run.s('the closed one', answer?.status)
+    run.c((await (await dial(run)).request('/page'))?.body)
+    // Over polling: a WebSocket is still asked of both.
+    run.io = new run.pair.server.module.Server(run.http)
+    const { socket } = await run.connected('/', { transports: ['polling'] })
+    socket.disconnect()
+    run.s(run.http.listening)
+  },
+  differs: {
+    of: 'server',
+    reason: 'a server that was closed serves nobody any more',
+    change: ({ client }) => ({ server: ['the closed one 503', 'true'], client }),
+  },
+})
 
 const contexts: Scenario[] = [
   {

@@ -54,15 +54,20 @@ class Front implements DirectHost {
   #joinClosing(): void {
     const server = this.#server
     const { closeIdleConnections, closeAllConnections } = server
-    server.closeIdleConnections = () => {
-      // One that has sent nothing yet is not idle: its first request may be under way. The next sweep ends it if none has come.
+    // One that has sent nothing yet is not idle: its first request may be under way. The next sweep ends it if none has come.
+    this.#replace('closeIdleConnections', () => {
       for (const connection of this.#connections) if (connection.state === 'idle') connection.destroy()
       closeIdleConnections.call(server)
-    }
-    server.closeAllConnections = () => {
+    })
+    this.#replace('closeAllConnections', () => {
       for (const connection of this.#connections) connection.destroy()
       closeAllConnections.call(server)
-    }
+    })
+  }
+
+  /** As a method is, so that nobody who lists the server's properties sees it. */
+  #replace(method: 'closeIdleConnections' | 'closeAllConnections', value: () => void): void {
+    Object.defineProperty(this.#server, method, { value, configurable: true, writable: true })
   }
 
   accept(socket: Socket): void {
