@@ -39,7 +39,8 @@ export const MEMORY_LIMIT_BYTES: number = 64 * 1024 * 1024
 const SERVER_CORE = 0
 const OTHERS_CORE = 1
 const START_DEADLINE_MS = 60_000
-const ANSWER_DEADLINE_MS = 30_000
+/** Who has stepped back may wait long for the processor. */
+const ANSWER_DEADLINE_MS = 120_000
 const CASE_DEADLINE_MS = 120_000
 
 /** Server and neighbours go first, before other work of the machine if this user may say so: that is not to be measured. */
