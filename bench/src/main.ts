@@ -1,6 +1,6 @@
 // `npm run bench [-- scenario…] [--peers | --with PEER,…] [--node PATH] [--rounds N] [--seconds S] [--scale N] [--source] [--update-docs]`: every scenario, or
 // those named, on this server and on socket.io 4.8.4 in turn, with `--peers` on all peers of programs.ts too, with `--with` on those named. Prints a table and leaves the
-// samples in bench/results/latest.json.
+// samples in bench/results/latest.json. `npm run bench -- --cluster` is bench/src/cluster/main.ts.
 import { execFileSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
 import { cpus, release } from 'node:os'
@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { runClusterBench } from './cluster/main.ts'
 import { canPin } from './processes.ts'
 import { official, peers, tidewire } from './programs.ts'
 import type { Command, NodeRuntime, ServerProgram } from './programs.ts'
@@ -16,6 +17,12 @@ import { markdown, save, updateDocument } from './report.ts'
 import type { Run, Samples } from './report.ts'
 import { runRound } from './round.ts'
 import { scenarios } from './scenarios.ts'
+
+// What a cluster costs has scenarios of its own.
+if (process.argv[2] === '--cluster') {
+  await runClusterBench(process.argv.slice(3))
+  process.exit()
+}
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { values, positionals } = parseArgs({

@@ -352,6 +352,8 @@ export class Server<
     // First, and within the call: "disconnect" listeners have run when it returns, and adapters still know the rooms.
     this.engine?.close()
     // Then nobody comes any more; other nodes' requests that have come are served before this one leaves them.
+    // What waits in the queue of the port would be reset with it: in a cluster it is closed just after a turn in which everything was taken.
+    if (this.cluster !== undefined) await new Promise((resolve) => setImmediate(resolve))
     const closed = this.#closeHttp()
     if (this.cluster !== undefined) await this.cluster.close(closed)
     await Promise.allSettled([...this._nsps.values()].map(async (namespace) => namespace.adapter.close()))

@@ -1,6 +1,7 @@
 // A node that drains and holds WebSockets of other nodes' sessions: these close in order too, and no new ones come.
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, expect, it } from 'vitest'
 import { PollingClient, WireSocket, send, websocket } from '../../../server/test/start.ts'
 import { startCluster } from './round-robin.ts'
@@ -98,6 +99,7 @@ it('[CLU-55] what is on its way to a node that closes is served, or told to try 
   const received = new Promise((resolve) => owner.io.sockets.sockets.values().next().value!.on('x', resolve))
 
   const closing = edge.io.close()
+  await turn()
   const late = once(connect(edge.port, '127.0.0.1'), 'connect').catch((error: Error) => error)
 
   expect(
