@@ -55,3 +55,11 @@ it('takes the median of the rounds in which the generator had time to spare', ()
     discarded: 1,
   })
 })
+
+it('measures connects, relayed messages and broadcasts of a cluster', { timeout: 180_000 }, async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--conditions=tidewire-source', main, '--cluster', '--quick'])
+
+  for (const row of ['socket.io-client 4.8.4', 'socket.io-client 2.5.0', 'in-host', 'NATS', 'Redis', 'Postgres']) expect(stdout).toContain(`| ${row} |`)
+  // To all other nodes when all have members, to one when two have.
+  expect(stdout).toMatch(/\| 5 \| \d+ µs\/s \| 4\.0 \| .* \| 1\.0 \| .* \| 0\.00 \|/)
+})

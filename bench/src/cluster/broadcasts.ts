@@ -8,6 +8,12 @@ import { Server } from 'tidewire'
 const SIZES = [2, 5, 10, 20, 50]
 const IDLE_MS = 3_000
 
+/** `quick`: two sizes and short pauses, to see that it works. */
+export interface BroadcastOptions {
+  readonly count: number
+  readonly isQuick: boolean
+}
+
 interface Cost {
   readonly frames: number
   readonly cpu: number
@@ -29,26 +35,30 @@ const cpuMicros = (): number => {
   return user + system
 }
 
-export async function broadcasts(count: number): Promise<string[]> {
+export async function broadcasts({ count, isQuick }: BroadcastOptions): Promise<string[]> {
+  const idleMs = isQuick ? 300 : IDLE_MS
   const lines = [
     '| nodes | idle: CPU of a node | members on all: frames | CPU | for each node | members on two: frames | CPU | frames from a node without |',
     '|---|---|---|---|---|---|---|---|',
   ]
-  for (const size of SIZES) {
+  for (const size of isQuick ? SIZES.slice(0, 2) : SIZES) {
     const hub = new InProcessHub()
     const nodes: Server[] = []
     // A few at a time: each waits for the answers of those that are there.
-    while (nodes.length < size) nodes.push(...(await Promise.all(Array.from({ length: Math.min(5, size - nodes.length) }, () => serve(hub)))))
+    while (nodes.length < size)
+      nodes.push(
+        ...(await Promise.all(Array.from({ length: Math.min(5, size - nodes.length) }, () => serve(hub)))),
+      )
     while (nodes.some((io) => io.cluster!.members.size < size - 1)) await delay(20)
     const room = { all: 'all', two: 'two' }
     for (const [index, io] of nodes.entries()) {
       const rooms = new Set(index < 2 ? [room.all, room.two] : [room.all])
       await io.of('/').adapter.addAll(`${io.cluster!.incarnation}${'x'.repeat(16)}`, rooms)
     }
-    await delay(1_000)
+    await delay(isQuick ? 100 : 1_000)
     const idleBefore = cpuMicros()
-    await delay(IDLE_MS)
-    const idle = ((cpuMicros() - idleBefore) / size / IDLE_MS) * 1_000
+    await delay(idleMs)
+    const idle = ((cpuMicros() - idleBefore) / size / idleMs) * 1_000
 
     const measure = async (target: string): Promise<Cost> => {
       const sent = (): number => nodes.reduce((sum, io) => sum + framesSent(io), 0)
@@ -61,13 +71,17 @@ export async function broadcasts(count: number): Promise<string[]> {
           await turn()
         }
         // Deliveries and acknowledgements are over when nobody sends any more.
-        for (let last = -1; last !== sent(); ) {
+        for (let last = -1; last !== sent();) {
           last = sent()
           await delay(20)
         }
         best = Math.min(best, (cpuMicros() - before) / count)
       }
-      return { frames: (framesSent(nodes[0]!) - framesBefore) / (3 * count), cpu: best, atLast: (framesSent(nodes.at(-1)!) - lastBefore) / (3 * count) }
+      return {
+        frames: (framesSent(nodes[0]!) - framesBefore) / (3 * count),
+        cpu: best,
+        atLast: (framesSent(nodes.at(-1)!) - lastBefore) / (3 * count),
+      }
     }
     await measure(room.all)
     const [all, two] = [await measure(room.all), await measure(room.two)]

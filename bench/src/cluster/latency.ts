@@ -12,12 +12,17 @@ function quantile(values: number[], part: number): number {
 
 const connect = (version: string, url: string, transports: string[]): Promise<any> =>
   new Promise((resolve, reject) => {
-    const socket = require(`socket.io-client-${version}`)(url, { transports, forceNew: true, reconnection: false })
+    const socket = require(`socket.io-client-${version}`)(url, {
+      transports,
+      forceNew: true,
+      reconnection: false,
+    })
     socket.once('connect', () => resolve(socket))
     for (const event of ['connect_error', 'error']) socket.once(event, reject)
   })
 
-const echo = (socket: any, text: string): Promise<unknown> => new Promise((resolve) => socket.emit('echo', text, resolve))
+const echo = (socket: any, text: string): Promise<unknown> =>
+  new Promise((resolve) => socket.emit('echo', text, resolve))
 
 export async function latency(count: number): Promise<string[]> {
   const broker = await brokers['Redis']!()
@@ -52,7 +57,9 @@ export async function latency(count: number): Promise<string[]> {
       }
       socket.disconnect()
       const ms = (values: number[], part: number): string => `${quantile(values, part).toFixed(1)} ms`
-      lines.push(`| socket.io-client ${version} | ${ms(connects, 0.5)} | ${ms(connects, 0.99)} | ${ms(trips, 0.5)} | ${ms(trips, 0.99)} |`)
+      lines.push(
+        `| socket.io-client ${version} | ${ms(connects, 0.5)} | ${ms(connects, 0.99)} | ${ms(trips, 0.5)} | ${ms(trips, 0.99)} |`,
+      )
     }
   } finally {
     await Promise.all(nodes.map((node) => node.stop()))

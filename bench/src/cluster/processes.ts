@@ -44,7 +44,8 @@ export class BenchNode {
 
 export async function startNodes(bus: string, count: number): Promise<BenchNode[]> {
   const nodes = await Promise.all(Array.from({ length: count }, () => BenchNode.start(bus)))
-  for (const node of nodes) while ((await node.ask()).members < count - 1) await new Promise((resolve) => setTimeout(resolve, 20))
+  for (const node of nodes)
+    while ((await node.ask()).members < count - 1) await new Promise((resolve) => setTimeout(resolve, 20))
   return nodes
 }
 

@@ -9,7 +9,10 @@ import type { BenchNode } from './processes.ts'
 /** A masked text frame; a mask of zeros leaves the text as it is. */
 function frame(text: string): Buffer {
   const payload = Buffer.from(text)
-  const head = payload.length < 126 ? Buffer.of(0x81, 0x80 | payload.length, 0, 0, 0, 0) : Buffer.of(0x81, 0xfe, payload.length >> 8, payload.length & 255, 0, 0, 0, 0)
+  const head =
+    payload.length < 126
+      ? Buffer.of(0x81, 0x80 | payload.length, 0, 0, 0, 0)
+      : Buffer.of(0x81, 0xfe, payload.length >> 8, payload.length & 255, 0, 0, 0, 0)
   return Buffer.concat([head, payload])
 }
 
@@ -50,7 +53,12 @@ class WireClient {
   async #until(count: number, mark: string): Promise<void> {
     for (;;) {
       let seen = 0
-      for (let at = this.#received.indexOf(mark); at !== -1; at = this.#received.indexOf(mark, at + mark.length)) seen++
+      for (
+        let at = this.#received.indexOf(mark);
+        at !== -1;
+        at = this.#received.indexOf(mark, at + mark.length)
+      )
+        seen++
       if (seen >= count) break
       await new Promise<void>((resolve) => (this.#wake = resolve))
     }
@@ -60,7 +68,9 @@ class WireClient {
   /** Sends `count` events in one write, and waits for all answers. */
   async echo(count: number): Promise<void> {
     const text = 'x'.repeat(100)
-    this.#socket.write(Buffer.concat(Array.from({ length: count }, (_, n) => frame(`42${n}["echo","${text}"]`))))
+    this.#socket.write(
+      Buffer.concat(Array.from({ length: count }, (_, n) => frame(`42${n}["echo","${text}"]`))),
+    )
     await this.#until(count, `["${text}"]`)
   }
 
@@ -69,9 +79,15 @@ class WireClient {
   }
 }
 
-async function cost(nodes: readonly BenchNode[], edge: BenchNode, batch: number, messages: number): Promise<number> {
+async function cost(
+  nodes: readonly BenchNode[],
+  edge: BenchNode,
+  batch: number,
+  messages: number,
+): Promise<number> {
   const client = await WireClient.open(nodes[0]!, edge)
-  const total = async (): Promise<number> => (await Promise.all(nodes.map((node) => node.ask()))).reduce((sum, { cpu }) => sum + cpu, 0)
+  const total = async (): Promise<number> =>
+    (await Promise.all(nodes.map((node) => node.ask()))).reduce((sum, { cpu }) => sum + cpu, 0)
   for (let sent = 0; sent < messages / 4; sent += batch) await client.echo(batch)
   let best = Infinity
   for (let round = 0; round < 3; round++) {
@@ -84,7 +100,10 @@ async function cost(nodes: readonly BenchNode[], edge: BenchNode, batch: number,
 }
 
 export async function relayed(messages: number): Promise<string[]> {
-  const lines = ['| bus | direct, one at a time | relayed | sixteen at once: direct | relayed |', '|---|---|---|---|---|']
+  const lines = [
+    '| bus | direct, one at a time | relayed | sixteen at once: direct | relayed |',
+    '|---|---|---|---|---|',
+  ]
   for (const [name, start] of Object.entries(brokers)) {
     const broker = await start()
     const nodes = await startNodes(broker.url, 2)
