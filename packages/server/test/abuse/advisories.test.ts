@@ -196,7 +196,7 @@ describe('advisories about ws', () => {
     )
     await client.end()
 
-    expect(client.received.toString('hex')).toBe('8a0261628a008802' + '03e8')
+    expect(client.received.toString('hex')).toBe('8a0261628a00880203e8')
   })
 
   it.each([

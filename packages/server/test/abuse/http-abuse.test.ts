@@ -140,7 +140,7 @@ describe('slow requests', () => {
 
   it('[SIO-25] WebSockets that join no namespace are closed with the reason', async () => {
     server = await start({ connectTimeout: 200 })
-    const idle = await Promise.all(Array.from({ length: 200 }, () => new RawWebSocket(server.port)))
+    const idle = Array.from({ length: 200 }, () => new RawWebSocket(server.port))
 
     expect(await idle[0]!.end()).toEqual({
       code: 1008,

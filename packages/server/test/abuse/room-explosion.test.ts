@@ -43,9 +43,9 @@ describe('a client in very many rooms', () => {
   it('[SIO-36] that has come back under its id keeps the rooms that it has joined since', async () => {
     server = await start()
     const { adapter } = server.io.of('/')
-    adapter.addAll('id', new Set(rooms))
+    void adapter.addAll('id', new Set(rooms))
     adapter.delAll('id')
-    adapter.addAll('id', new Set(['id', `room ${COUNT - 1}`]))
+    void adapter.addAll('id', new Set(['id', `room ${COUNT - 1}`]))
     await expect.poll(() => adapter.rooms.size).toBe(2)
 
     expect([...adapter.socketRooms('id')!]).toEqual(['id', `room ${COUNT - 1}`])

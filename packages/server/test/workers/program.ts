@@ -17,7 +17,7 @@ const workers = await startWorkers(
     // The start fails while this file is there.
     if (TEST_FAILS !== undefined && existsSync(TEST_FAILS)) process.exit(3)
     // The fourth worker does not begin while this file is there.
-    while (TEST_LATE !== undefined && worker.number === 4 && existsSync(TEST_LATE)) await pass(10)
+    if (TEST_LATE !== undefined && worker.number === 4) while (existsSync(TEST_LATE)) await pass(10)
     const answer = (_req: unknown, res: { end(text: string): void }): void => res.end(String(process.pid))
     const http =
       TEST_CERTIFICATE === undefined
