@@ -62,8 +62,7 @@ export class BunUpgrade implements UpgradeExchange {
       supportsBinary,
       compressionThreshold: this.#settings.compressionThreshold,
       userAgent: this.#req.headers['user-agent'],
-      whenOpen,
-    })
+    }, whenOpen)
     this.#transport = transport
     const { edit } = this.#settings
     const headers = this.#res?.toHeaders() ?? (edit === undefined ? undefined : new Headers())

@@ -22,7 +22,6 @@ interface BunWebSocketSettings {
   /** Messages from here on are compressed, if the client takes that. */
   readonly compressionThreshold: number
   readonly userAgent: string | undefined
-  readonly whenOpen: (edge: WebSocketEdge) => void
 }
 
 /** What was encoded last. Receivers of a broadcast get the same message in a turn. */
@@ -42,8 +41,12 @@ export class BunWebSocketTransport implements WebSocketEdge {
   #flushing = 0
   #relayed: RelayedFrames | undefined
 
-  constructor(owner: Owner, settings: BunWebSocketSettings) {
+  /** Once, as it holds the request. */
+  #whenOpen: ((edge: WebSocketEdge) => void) | undefined
+
+  constructor(owner: Owner, settings: BunWebSocketSettings, whenOpen: (edge: WebSocketEdge) => void) {
     this.#owner = owner
+    this.#whenOpen = whenOpen
     this.#settings = settings
     this.supportsBinary = settings.supportsBinary
   }
@@ -51,7 +54,9 @@ export class BunWebSocketTransport implements WebSocketEdge {
   opened(ws: BunSocket): void {
     this.#ws = ws
     this.writable = true
-    this.#settings.whenOpen(this)
+    const whenOpen = this.#whenOpen!
+    this.#whenOpen = undefined
+    whenOpen(this)
   }
 
   // ---- out
