@@ -73,6 +73,7 @@ export class PeerSessions {
   /** What waits for room on the link. */
   readonly #heldBack: (() => void)[] = []
   #lastNumber = 0
+  #isLeaving = false
   #pending: PendingFrames | undefined
 
   constructor(incarnation: Incarnation, host: PeerHost) {
@@ -190,7 +191,10 @@ export class PeerSessions {
     if (this.#isEnded) return exchange.refuse(this.#endRefusal!)
     const number = ++this.#lastNumber
     this.#relayed.set(number, new RelayedPoll(this, number, exchange))
-    if (this.send(KIND.poll, number, (out) => writePoll(out, request, exchange, body)) === 'failed') exchange.answer({ status: 413 })
+    if (this.send(KIND.poll, number, (out) => writePoll(out, request, exchange, body)) === 'failed')
+      exchange.answer({ status: 413 })
+    // It would be held there until this node is gone.
+    else if (this.#isLeaving) this.tell(KIND.leaving, 0)
   }
 
   serveUpgrade(request: SessionRequest, upgrade: PendingUpgrade, timers: LocalSessions): void {
@@ -314,6 +318,7 @@ export class PeerSessions {
 
   /** This node goes: its clients go elsewhere. */
   leave(): void {
+    this.#isLeaving = true
     this.tell(KIND.leaving, 0)
     for (const socket of this.#relayed.values()) if (socket instanceof RelayedWebSocket) socket.leave()
   }

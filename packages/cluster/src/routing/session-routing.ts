@@ -196,7 +196,8 @@ export class SessionRouting implements ClusterService, RemoteSessions, PeerHost 
   end(): void {
     const refusal = {
       ...ENGINE_ERRORS.UNKNOWN_SID,
-      status: 400,
+      // A balancer repeats a GET elsewhere; its answer, if there was one, is still with the owner.
+      status: 503,
       hint: 'this server is shutting down; the client should connect again',
     }
     for (const peer of this.#peers.values()) peer.end(refusal, 'server shutting down')

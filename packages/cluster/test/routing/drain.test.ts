@@ -95,7 +95,7 @@ it('[CLU-55] what is on its way to a node that closes is served, or told to try 
   cluster = await startCluster(2)
   const [owner, edge] = cluster.nodes as [TestNode, TestNode]
   const polling = await openPolling(owner.port)
-  const [posting, opening] = [await connected(edge), await connected(edge)]
+  const [posting, opening, getting] = [await connected(edge), await connected(edge), await connected(edge)]
   const received = new Promise((resolve) => owner.io.sockets.sockets.values().next().value!.on('x', resolve))
 
   const closing = edge.io.close()
@@ -108,6 +108,8 @@ it('[CLU-55] what is on its way to a node that closes is served, or told to try 
     ),
   ).toBe(200)
   expect(await received).toBe(1)
+  // Nothing waits for it: it is answered all the same, so that its client asks another node.
+  expect(await getting(`GET ${polling.path()} HTTP/1.1\r\nHost: a\r\n\r\n`)).toBe(200)
   expect(await opening('GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n')).toBe(503)
   expect(await late).toMatchObject({ code: 'ECONNREFUSED' })
   await closing
