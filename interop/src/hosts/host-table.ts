@@ -162,6 +162,43 @@ function hono(): Application {
   return { http: createAdaptorServer({ fetch: app.fetch }) as Application['http'], log }
 }
 
+function restify(): Application {
+  const { createServer: create, plugins } = require('restify')
+  const app = create({ name: 'restify' })
+  const log: string[] = []
+  app.on('after', (req: any, res: any) => log.push(`${req.method} ${req.url} ${res.statusCode}`))
+  app.use(plugins.bodyParser())
+  app.use(plugins.gzipResponse())
+  const answer = (route: (req: any, res: any) => void) => (req: any, res: any, next: () => void) => {
+    route(req, res)
+    next()
+  }
+  app.get(
+    '/plain',
+    answer((_req, res) => res.sendRaw(200, 'plain')),
+  )
+  app.get(
+    '/json',
+    answer((_req, res) => res.send({ a: 1 })),
+  )
+  app.get(
+    '/large',
+    answer((_req, res) => res.sendRaw(200, LARGE)),
+  )
+  app.get(
+    '/cookie',
+    answer((_req, res) => (res.header('set-cookie', 'visited=1'), res.send('cookie'))),
+  )
+  app.get('/fail', (_req: any, _res: any, next: (error: Error) => void) =>
+    next(new Error('failed on purpose')),
+  )
+  app.post(
+    '/echo',
+    answer((req, res) => res.send({ echo: req.body })),
+  )
+  return { http: app.server, log, close: async () => new Promise((resolve) => app.close(resolve)) }
+}
+
 export const hosts: Host[] = [
   { name: 'node:http', create: () => ({ http: createServer(plain) }) },
   {
@@ -188,4 +225,5 @@ export const hosts: Host[] = [
   { name: 'Fastify 5', create: fastifyHost },
   { name: 'Koa', create: koa },
   { name: 'Hono', create: hono },
+  { name: 'restify', create: restify },
 ]
