@@ -74,18 +74,22 @@ function giveTurns(): void {
   waiting = []
   const end = performance.now() + TURN_MS
   let given = 0
-  do {
-    current = takers[given]
-    fillSlice()
-    takers[given++]!.continueTurn()
-  } while (given < takers.length && performance.now() < end)
-  current = undefined
-  if (given < takers.length) {
-    // Those who had none come before those who have had one.
-    waiting = takers.slice(given).concat(waiting)
-    if (!isScheduled) {
-      isScheduled = true
-      setImmediate(giveTurns)
+  try {
+    do {
+      current = takers[given]
+      fillSlice()
+      takers[given++]!.continueTurn()
+    } while (given < takers.length && performance.now() < end)
+  } finally {
+    // Also after an error, which is the application's: a wrapper around an answer may throw.
+    current = undefined
+    if (given < takers.length) {
+      // Those who had none come before those who have had one.
+      waiting = takers.slice(given).concat(waiting)
+      if (!isScheduled) {
+        isScheduled = true
+        setImmediate(giveTurns)
+      }
     }
   }
 }

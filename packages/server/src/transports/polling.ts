@@ -254,7 +254,7 @@ export class PollingTransport implements Edge, ExchangeHandler {
       if (body === undefined) {
         this.#posting = undefined
         this.#session.handleLimit('maxHttpBufferSize')
-      }      else this.#acceptBody(exchange, body)
+      } else this.#acceptBody(exchange, body)
     })
   }
 
@@ -282,17 +282,7 @@ export class PollingTransport implements Edge, ExchangeHandler {
       return done()
     }
     const handleSlice = (): void => {
-      try {
-        for (;;) {
-          const packet = this.#isDead ? undefined : reader.next()
-          if (packet === undefined) return done()
-          this.#session.handlePacket(this, packet)
-          if (spend(packet.data?.length ?? 0)) break
-        }
-      } catch (error) {
-        this.#session.handleMalformed(this, error)
-        return done()
-      }
+      if (!this.#handleSlice(reader)) return done()
       this.#session.handleLimit('packetsPerTurn')
       takeTurn({ continueTurn: handleSlice })
     }
@@ -300,6 +290,21 @@ export class PollingTransport implements Edge, ExchangeHandler {
     beginSlice(this)
     handleSlice()
     endSlice(0)
+  }
+
+  /** True: there is more. */
+  #handleSlice(reader: PayloadReader): boolean {
+    try {
+      for (;;) {
+        const packet = this.#isDead ? undefined : reader.next()
+        if (packet === undefined) return false
+        this.#session.handlePacket(this, packet)
+        if (spend(packet.data?.length ?? 0)) return true
+      }
+    } catch (error) {
+      this.#session.handleMalformed(this, error)
+      return false
+    }
   }
 
   #readerOf(body: Buffer, isBinary: boolean): PayloadReader {
