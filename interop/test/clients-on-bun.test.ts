@@ -9,5 +9,5 @@ const program = fileURLToPath(new URL('../servers/tidewire/runtime-server.ts', i
 const bun = await provisionOrSkip('bun')
 
 declareMatrix('bun', javascriptClients, bun.skip, (port) =>
-  startRemoteServer(bun.value!, ['--conditions=tidewire-source', program], port),
+  startRemoteServer(bun.value!, ['--conditions=tidewire-source', program, 'bun'], port),
 )
