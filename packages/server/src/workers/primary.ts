@@ -64,8 +64,10 @@ export class Primary implements Workers, WorkerHost {
       })
     }
     await Promise.all(Array.from({ length: this.#count }, () => this.#startOne())).catch(async (error: unknown) => {
+      // Who has been stopped meanwhile wanted no worker to start.
+      const isStopped = this.#closing !== undefined
       await this.close()
-      throw error
+      if (!isStopped) throw error
     })
   }
 

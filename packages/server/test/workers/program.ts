@@ -9,7 +9,7 @@ import { setTimeout as pass } from 'node:timers/promises'
 import { Server } from 'tidewire'
 import { startWorkers } from 'tidewire/workers'
 
-const { TEST_COUNT = '3', TEST_CERTIFICATE, TEST_FAILS, TEST_LATE } = process.env
+const { TEST_COUNT = '3', TEST_CERTIFICATE, TEST_FAILS, TEST_HANGS, TEST_LATE } = process.env
 const say = (line: object): void => console.log(JSON.stringify(line))
 
 const workers = await startWorkers(
@@ -18,6 +18,8 @@ const workers = await startWorkers(
     if (TEST_FAILS !== undefined && existsSync(TEST_FAILS)) process.exit(3)
     // The fourth worker does not begin while this file is there.
     if (TEST_LATE !== undefined && worker.number === 4) while (existsSync(TEST_LATE)) await pass(10)
+    // This one never serves.
+    if (TEST_HANGS === String(worker.number)) await new Promise((resolve) => setTimeout(resolve, 1_000_000_000))
     const answer = (_req: unknown, res: { end(text: string): void }): void => res.end(String(process.pid))
     const http =
       TEST_CERTIFICATE === undefined

@@ -37,9 +37,15 @@ class Program {
     this.child.once('exit', () => this.#wake())
   }
 
+  /** Not ready yet. */
+  static async spawn(env: NodeJS.ProcessEnv = {}): Promise<Program> {
+    const spawned = new Program(await freePort(), env)
+    onTestFinished(() => void spawned.child.kill('SIGKILL'))
+    return spawned
+  }
+
   static async start(env: NodeJS.ProcessEnv = {}): Promise<Program> {
-    const started = new Program(await freePort(), env)
-    onTestFinished(() => void started.child.kill('SIGKILL'))
+    const started = await Program.spawn(env)
     started.pids = (await started.next('pids')).pids
     return started
   }
@@ -291,6 +297,15 @@ it('[CLU-95] a new worker that crashes while a reload goes on is replaced, too',
 
   await expect.poll(async () => (await running.stats()).stats.map(({ state }) => state), { timeout: 20_000 }).toEqual(['serving', 'serving'])
   expect(await running.stop()).toBe(0)
+})
+
+it('[CLU-93] all end in order when they are stopped before all of them serve', { timeout: 40_000 }, async () => {
+  const running = await Program.spawn({ TEST_HANGS: '2' })
+  const deadline = Date.now() + 20_000
+  let isServed = false
+  while (!isServed && Date.now() < deadline) isServed = await send(running.port, 'GET', '/').then(() => true, () => false)
+
+  expect([await running.stop(), running.errors]).toEqual([0, ''])
 })
 
 it('[CLU-93] workers end in order when the process that started them is killed', { timeout: 40_000 }, async () => {
