@@ -162,7 +162,7 @@ export class Connection implements SessionHandler, Receiver, Joiner {
     ;(this.#joining ??= new Set()).add(name)
     const sent = auth ?? {}
     this.server.findNamespace(name, sent, (namespace) => {
-      if (!this.isOpen) return
+      if (!this.isOpen) return namespace?.checkEmpty()
       if (namespace === undefined) return this.#refuseJoin(name, 'Invalid namespace')
       this.#enter(namespace, sent)
     })
@@ -175,6 +175,7 @@ export class Connection implements SessionHandler, Receiver, Joiner {
       // The application's adapter: the client is told, and so is the operator.
       this.server.handleHandlerError(error, { socket: undefined, event: 'adapter' })
       this.#refuseJoin(namespace.name, 'internal server error')
+      namespace.checkEmpty()
     }
   }
 
@@ -255,6 +256,7 @@ export class Connection implements SessionHandler, Receiver, Joiner {
     this.server.joinDeadline.delete(this)
     this.#decoder?.destroy()
     this.server.halfReceived.delete(this)
+    for (const name of this.#joining ?? []) this.server._nsps.get(name)?.checkEmpty()
     this.#joining = undefined
     for (const socket of this.#all()) socket.handleClose(reason, description)
     this.#only = undefined

@@ -93,6 +93,8 @@ export class Namespace<
   onEmpty: (() => void) | undefined
   /** Called when a socket has come in. @internal */
   onFilled: (() => void) | undefined
+  /** Clients on their way in. */
+  #joining: Set<Connection> | undefined
 
   constructor(server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>, name: string) {
     super()
@@ -138,14 +140,17 @@ export class Namespace<
     const { pid, offset } = auth as { pid: string; offset?: unknown }
     const restored = this.#restore(pid, typeof offset === 'string' ? offset : undefined)
     const proceed = (session: unknown): void => {
-      if (!client.isOpen) return
+      this.#joining?.delete(client)
+      if (!client.isOpen) return this.checkEmpty()
       if (typeof session === 'string') this.#admit(client, auth, undefined, session as RecoveryFailure)
       else if (session) this.#admit(client, auth, session as RestoredSession)
       else this.#admit(client, auth, undefined, 'session unknown')
     }
     // An adapter that fails knows no session.
-    if (restored instanceof Promise) this.server.watchAdapter(restored.then(proceed, () => proceed(undefined)))
-    else proceed(restored)
+    if (restored instanceof Promise) {
+      this.#beginJoin(client)
+      this.server.watchAdapter(restored.then(proceed, () => proceed(undefined)))
+    } else proceed(restored)
   }
 
   /** Adapters of other makes find sessions by their offset alone. */
@@ -163,7 +168,9 @@ export class Namespace<
     const socket = new Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>(this, client, auth, session, failure)
     const isSkipping = session !== undefined && this.server.opts.connectionStateRecovery?.skipMiddlewares !== false
     if (isSkipping || this.middlewares.length === 0) return this.#enter(socket, auth, session)
+    this.#beginJoin(client)
     this.#run(socket, (error) => {
+      this.#joining?.delete(client)
       // The client may have gone while a middleware was thinking.
       if (!client.isOpen) {
         socket.turnAway()
@@ -174,6 +181,10 @@ export class Namespace<
       client.refuse(this, error)
       this.checkEmpty()
     })
+  }
+
+  #beginJoin(client: Connection): void {
+    ;(this.#joining ??= new Set()).add(client)
   }
 
   #enter(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>, auth: Record<string, unknown> | undefined, session?: RestoredSession): void {
@@ -192,7 +203,7 @@ export class Namespace<
       client.remove(socket as Socket<any, any, any, any>)
       this.server.handleHandlerError(cause, { socket: socket as Socket<any, any, any, any>, event: 'adapter' })
       client.refuse(this, new Error('internal server error'))
-      return
+      return this.checkEmpty()
     }
     this.#emitReserved('connect', socket)
     this.#emitReserved('connection', socket)
@@ -226,9 +237,17 @@ export class Namespace<
     this.checkEmpty()
   }
 
-  /** A namespace whose last clients may come back is not empty. */
+  /** Nobody is in it, on the way in, or away and may come back. */
+  get isEmpty(): boolean {
+    if (this.sockets.size > 0 || this.adapter.pendingSessions > 0) return false
+    // A middleware may never say what it makes of a client that has gone.
+    for (const client of this.#joining ?? []) if (client.isOpen) return false
+    return true
+  }
+
+  /** Somebody has left, or has not come in. */
   checkEmpty(): void {
-    if (this.sockets.size === 0 && !(this.adapter.pendingSessions > 0)) this.onEmpty?.()
+    if (this.isEmpty) this.onEmpty?.()
   }
 
   #emitReserved(event: 'connect' | 'connection', socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {

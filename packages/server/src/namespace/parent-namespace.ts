@@ -62,20 +62,13 @@ export class ParentNamespace<
   createChildForClient(name: string): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
     const { server } = this
     const child = this.createChild(name)
-    child.onFilled = () => {
-      server.emptyNamespaces.delete(child)
-      // It was removed while the client's middlewares were running.
-      if (server._nsps.has(name)) return
-      server._nsps.set(name, child)
-      this.children.add(child)
-    }
+    child.onFilled = () => server.emptyNamespaces.delete(child)
     child.onEmpty ??= () => server.emptyNamespaces.add(child, () => this.#removeChild(child))
-    if (!server.cleansUpChildren) child.onEmpty()
     return child
   }
 
   #removeChild(child: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
-    if (child.sockets.size > 0 || child.adapter.pendingSessions > 0 || !this.children.delete(child)) return
+    if (!child.isEmpty || !this.children.delete(child)) return
     this.server.watchAdapter(child.adapter.close())
     this.server._nsps.delete(child.name)
   }
