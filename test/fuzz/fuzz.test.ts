@@ -3,24 +3,17 @@ import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { KNOWN_DIFFERENCES } from './known-differences.ts'
 import { engineParser3, engineParser4, socketParser4, socketParser5 } from './official.ts'
-import { run, smallerOf } from './runner.ts'
+import { run, secondsOf, smallerOf } from './runner.ts'
 import type { Target } from './target.ts'
 import { targets } from './targets.ts'
 
 const seconds = Number(process.env['TIDEWIRE_FUZZ_SECONDS'] ?? 60)
 const seed = Number(process.env['TIDEWIRE_FUZZ_SEED'] ?? Date.now() % 2 ** 31)
-/** Sessions are a thousand times slower than packets. */
-const SESSION_SHARE = 0.3
-
-function secondsOf({ name }: Target): number {
-  return name === 'session' ? seconds * SESSION_SHARE : (seconds * (1 - SESSION_SHARE)) / (targets.length - 1)
-}
-
 it.each(targets.map((target): [string, Target] => [target.name, target]))(
   `[EIO-13, SIO-4, SIO-62] %s: the same as the published packages make of it, and no error but a protocol error, seed ${seed}`,
   { timeout: (seconds + 60) * 1000 },
   async (_name, target) => {
-    const [result] = await run([target], { seed, seconds: secondsOf(target) })
+    const [result] = await run([target], { seed, seconds: secondsOf(target, targets, seconds) })
 
     expect(result!.failures).toEqual([])
     expect(result!.inputs).toBeGreaterThan(0)

@@ -63,13 +63,18 @@ async function checkOne(target: Target, input: unknown, known: (name: KnownDiffe
   }
 }
 
+/** What a target gets of the seconds of all. */
+export function secondsOf(target: Target, all: readonly Target[], seconds: number): number {
+  return (seconds * (target.share ?? 1)) / all.reduce((sum, { share = 1 }) => sum + share, 0)
+}
+
 /** Runs the targets one after the other, each for its share of the time. */
 export async function run(targets: readonly Target[], options: RunOptions): Promise<TargetResult[]> {
   const results: TargetResult[] = []
   for (const target of targets) {
     await target.start?.()
     try {
-      results.push(await runTarget(target, options.seconds / targets.length, options))
+      results.push(await runTarget(target, secondsOf(target, targets, options.seconds), options))
     } finally {
       await target.stop?.()
     }

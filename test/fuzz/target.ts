@@ -8,6 +8,8 @@ export interface Target<Input = any> {
   readonly name: string
   /** Inputs under way at once: more than one where the network is waited for. */
   readonly concurrency?: number
+  /** Of the time, in parts. Default 1. */
+  readonly share?: number
   generate(random: Random): Input
   /** What is different, in words; undefined when nothing is. Differences that are meant go to `known`. */
   check(input: Input, known: (name: KnownDifference) => void): string | undefined | Promise<string | undefined>

@@ -1,6 +1,6 @@
 // `npm run soak [-- --seconds N] [--sample S] [--seed N] [--clients N] [--act MS] [--update-docs]`: mixed traffic with churn against a server in a
 // process of its own, two hours unless told otherwise; every answer is checked, resources are sampled after a forced collection and tested
-// for growth. Exit 1 when an answer was wrong, something grew or something was left over. Samples so far: artifacts/soak.json.
+// for growth. `--report FILE…` makes the page of runs that have ended. Exit 1 when an answer was wrong, something grew or something was left over. Samples so far: artifacts/soak.json.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
@@ -27,9 +27,17 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '2' },
     act: { type: 'string', default: '400' },
     results: { type: 'string', default: join(root, 'artifacts/soak.json') },
+    report: { type: 'string', multiple: true },
     'update-docs': { type: 'boolean', default: false },
   },
 })
+const document = join(root, 'docs/soak.md')
+if (values.report !== undefined) {
+  const sections = values.report.map((file) => markdown(JSON.parse(readFileSync(file, 'utf8')) as SoakRun).text)
+  console.log(sections.join('\n'))
+  if (values['update-docs']) updateDocument(document, sections)
+  process.exit(0)
+}
 const numbers = {
   seconds: Number(values.seconds),
   sampleSeconds: Number(values.sample),
@@ -143,7 +151,7 @@ if (
 save()
 const { text, isGood } = markdown(run)
 console.log(text)
-if (values['update-docs']) updateDocument(join(root, 'docs/soak.md'), text)
+if (values['update-docs']) updateDocument(document, [text])
 console.log(`[soak] ${isGood ? 'passed' : 'FAILED'}`)
 process.exitCode = isGood ? 0 : 1
 await kill(server.child)

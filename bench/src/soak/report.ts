@@ -48,6 +48,32 @@ const resources: readonly Resource[] = [
 /** What must be as before the first client; namespaces and listeners belong to the application. */
 const leftovers = ['handles', 'timers', 'listeners', 'sessions', 'sockets', 'namespaces', 'rooms'] as const
 
+/** What the server itself says after the last client, as far as it must add up. */
+function accountsOf(stats: Stats | undefined): { text: string[]; wrong: string[] } {
+  if (stats === undefined) return { text: [], wrong: [] }
+  const closed = Object.values(stats.sessions.closed).reduce((sum, count) => sum + count, 0)
+  const reasons = Object.entries(stats.sessions.closed).map(([reason, count]) => `${count} ${reason}`)
+  const limits = Object.entries(stats.limits).flatMap(([name, count]) => (count > 0 ? [`${name} ${count}`] : []))
+  return {
+    text: [
+      `\`io.stats()\` after the last client: ${stats.sessions.opened} sessions opened, ${closed} closed (${reasons.join(', ')}); ${stats.traffic.packetsIn} packets in, ${stats.traffic.packetsOut} out; ` +
+        `outbox ${stats.outbox.bytes} bytes; limits hit: ${limits.join(', ') || 'none'}.`,
+      '',
+    ],
+    wrong: [
+      ...(stats.sessions.opened === closed ? [] : [`io.stats(): ${stats.sessions.opened} sessions opened, ${closed} closed`]),
+      ...(stats.outbox.bytes === 0 ? [] : [`io.stats(): ${stats.outbox.bytes} bytes in outboxes`]),
+    ],
+  }
+}
+
+interface Stats {
+  sessions: { opened: number; closed: Record<string, number> }
+  traffic: { packetsIn: number; packetsOut: number }
+  outbox: { bytes: number }
+  limits: Record<string, number>
+}
+
 function show(value: number, unit: string): string {
   return `${value.toFixed(2)}${unit === '' ? '' : ` ${unit}`}`
 }
@@ -68,6 +94,8 @@ export function markdown(run: SoakRun): { text: string; isGood: boolean } {
       : leftovers
           .filter((name) => after[name] > before[name])
           .map((name) => `${name}: ${before[name]} before, ${after[name]} after`)
+  const accounts = accountsOf(after?.stats as Stats | undefined)
+  left.push(...accounts.wrong)
   const last = samples.at(-1)
   const share = (of: (sample: Sample) => number): string =>
     last === undefined
@@ -82,7 +110,9 @@ export function markdown(run: SoakRun): { text: string; isGood: boolean } {
     left.length === 0 &&
     verdicts.every((verdict) => verdict !== 'GROWS' && verdict !== 'too few samples')
   const text = [
-    `Run ${run.at} on ${run.machine}. ${run.versions}. Seed ${run.seed}; ${((last?.atSeconds ?? 0) / 60).toFixed(1)} minutes of ${(run.seconds / 60).toFixed(1)} asked for, a sample each ${run.sampleSeconds} s,`,
+    `## Run of ${run.at}`,
+    '',
+    `On ${run.machine}. ${run.versions}. Seed ${run.seed}; ${((last?.atSeconds ?? 0) / 60).toFixed(1)} minutes of ${(run.seconds / 60).toFixed(1)} asked for, a sample each ${run.sampleSeconds} s,`,
     `${run.clients} places for each of 13 kinds of client, an act of each every ${run.actMs} ms on average. CPU of a core: server ${share((sample) => sample.cpuMicros)}, clients ${share((sample) => sample.clientCpuMicros)}.`,
     `Longest stall of an event loop: server ${worst((sample) => sample.stallMs)} ms, clients ${worst((sample) => sample.clientStallMs)} ms.`,
     '',
@@ -138,6 +168,6 @@ the last three quarters; a resource grows when the 99 % band of its slope, widen
 zero by more than the tolerance. The server's young generation has a fixed size, because V8 lets it grow to 128 MiB over hours. The code is in \`bench/src/soak\`.
 `
 
-export function updateDocument(file: string, text: string): void {
-  writeFileSync(file, `${INTRODUCTION}\n${text}`)
+export function updateDocument(file: string, sections: readonly string[]): void {
+  writeFileSync(file, `${INTRODUCTION}\n${sections.join('\n')}`)
 }

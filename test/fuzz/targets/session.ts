@@ -109,6 +109,8 @@ function knownOf(session: Session, ours: Transcript, theirs: Transcript): KnownD
 export const sessionTarget: Target<Session> = {
   name: 'session',
   concurrency: 6,
+  // A thousand times slower than packets.
+  share: 6,
   generate: session,
   async start() {
     sides = { ours: await start('ours'), official: await start('official') }
