@@ -38,7 +38,7 @@ function nodeOf(major) {
   return existsSync(binary) ? binary : undefined
 }
 
-/** "tidewire-client-0.1.0.tgz" is `@tidewire/client`, "tidewire-0.1.0.tgz" is `tidewire`. */
+/** "tidewire-client-4.100.0.tgz" is `@tidewire/client`, "tidewire-4.100.0.tgz" is `tidewire`. */
 function packageOf(tarball) {
   const scoped = /^tidewire-([a-z]+)-/.exec(tarball)
   return scoped === null ? 'tidewire' : `@tidewire/${scoped[1]}`

@@ -85,7 +85,7 @@ const REPLACED =
 /** The manifest with the two packages replaced by ours. */
 function withOurs(manifest: Manifest, tarballs: string): Manifest {
   const files = Object.entries(OURS).map(
-    ([name, file]) => [name, `file:${join(tarballs, `${file}-0.1.0.tgz`)}`] as const,
+    ([name, file]) => [name, `file:${join(tarballs, `${file}-4.100.0.tgz`)}`] as const,
   )
   const dependencies = { ...manifest.dependencies }
   const overrides: Record<string, string> = Object.fromEntries(

@@ -45,13 +45,13 @@ describe('docs/guides/replacing-socket.io.md', () => {
   let protocol: string
   beforeAll(async () => {
     const tarballs = await packOurs()
-    const file = (name: string): string => `file:${join(tarballs, `${name}-0.1.0.tgz`)}`
+    const file = (name: string): string => `file:${join(tarballs, `${name}-4.100.0.tgz`)}`
     protocol = file('tidewire-protocol')
     // Not on npm yet: the tarballs stand for what the aliases name.
     published = (spec) =>
       spec
-        .replaceAll('npm:tidewire@^0.1.0', file('tidewire'))
-        .replaceAll('npm:@tidewire/client@^0.1.0', file('tidewire-client'))
+        .replaceAll('npm:tidewire@^4.100.0', file('tidewire'))
+        .replaceAll('npm:@tidewire/client@^4.100.0', file('tidewire-client'))
   }, 300_000)
 
   it.each(MANAGERS)(

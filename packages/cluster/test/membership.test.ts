@@ -257,7 +257,7 @@ it('[CLU-2] a node without a common format is refused with an error that names b
   expect([...nodes[0]!.members.keys()]).toEqual(['nod2'])
   expect(nodes[2]!.members.get('nod0')?.info.format).toBe(1)
   expect(errors[0]!.map(({ code, message }) => `${code}: ${message}`)).toEqual([
-    'TW_ERR_CLUSTER_FORMAT: node "node-1" (tidewire 0.1.0) speaks bus format 2 to 3, this one 1: they form no cluster. Upgrade the older one, through a release that speaks both',
+    'TW_ERR_CLUSTER_FORMAT: node "node-1" (tidewire 4.100.0) speaks bus format 2 to 3, this one 1: they form no cluster. Upgrade the older one, through a release that speaks both',
   ])
 })
 

@@ -2,7 +2,7 @@
 // pair of nodes uses the highest that both speak. Whoever changes anything here, or the layout in frame.ts and hello.ts, raises `max` and
 // adds a line to the history; test/cluster/format.test.ts holds the bytes of every version that is still spoken.
 //
-// History: 1 (0.1.0) the first.
+// History: 1 (4.100.0) the first.
 
 /** The versions of the bus format that this release speaks; two nodes use the highest that both do. */
 export const CLUSTER_FORMAT = { min: 1, max: 1 } as const

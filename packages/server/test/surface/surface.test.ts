@@ -118,3 +118,12 @@ describe('the surface', () => {
     expect(require('socket.io-client-4.8.4/package.json')).toMatchObject({ version: '4.8.4' })
   })
 })
+
+it('[API-15] version: what stands in the place of an official package has its major, for peer ranges and instrumentation', () => {
+  for (const [ours, official] of [['server', 'socket.io'], ['client', 'socket.io-client']] as const) {
+    const versionOf = (file: string): string => (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+    const own = versionOf(new URL(`../../../${ours}/package.json`, import.meta.url).pathname)
+    expect(own.split('.')[0]).toBe(versionOf(createRequire(import.meta.url).resolve(`${official}-4.8.4/package.json`)).split('.')[0])
+    expect(own).toBe(versionOf(new URL('../../../protocol/package.json', import.meta.url).pathname))
+  }
+})
