@@ -11,7 +11,7 @@ const parts: Record<string, { says: string; run: (isQuick: boolean) => Promise<s
   },
   relayed: {
     says: 'an acknowledged emit of 100 bytes on a WebSocket: CPU of both nodes',
-    run: (isQuick) => relayed(isQuick ? 160 : 4_800),
+    run: (isQuick) => relayed(isQuick ? 160 : 3_200),
   },
   broadcasts: {
     says: 'a broadcast of 100 bytes as nodes grow, adapter included: CPU of all nodes',
