@@ -223,7 +223,7 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
   webSocketCloseTimeout: {
     default: 5_000,
     unit: 'ms',
-    consequence: 'a peer that does not answer a close frame is cut off',
+    consequence: 'a peer that is silent after a close frame and does not end the connection is cut off; one that goes on sending is after `closeTimeout`',
     reason: 'a round trip, with a wide margin',
   },
   refusedBodyTime: {

@@ -18,8 +18,9 @@ import { LIMITS } from '../limits.ts'
 const debug = debugScope('engine:ws')
 const debugTransport = debugScope('engine:transport')
 
-/** How long a peer may take to answer a close frame. */
+/** How long a peer may be silent after a close frame, and how long it may take to end the connection whatever it sends. */
 const CLOSE_TIMEOUT_MS = LIMITS.webSocketCloseTimeout.default
+const END_TIMEOUT_MS = LIMITS.closeTimeout.default
 /** Binary up to this size is copied, so that it does not pin the chunk it was read in. */
 const COPY_BELOW_BYTES = 16_384
 /** A pong is a write of its own, which costs what handling some packets does. */
@@ -49,6 +50,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
    */
   readonly #ignoresCloseFrames: boolean
   #isCloseFrameSent = false
+  #endTimer: NodeJS.Timeout | undefined
   /** Its owner, on another node, has no room for more. */
   #isHeld = false
   /** What the connection has told of its end, in order, while the rest of what had been read waited for its turn: that is handled first. */
@@ -241,7 +243,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
       this.#writeFrame(encodeCloseFrame(code === 1005 ? undefined : code))
     }
     this.#isClosing = true
-    this.#socket.end()
+    this.#endSocket()
     this.#report('transport close', { code, reason })
   }
 
@@ -259,8 +261,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
       this.#isClosing = true
       this.#decoder.stop()
       if (this.#head !== undefined) this.#socket.write(this.#head, 'latin1')
-      this.#socket.end()
-      this.#socket.setTimeout(CLOSE_TIMEOUT_MS, destroyOnTimeout)
+      this.#endSocket()
       return
     }
     if (options?.discard === true && !this.writable) {
@@ -277,11 +278,16 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
     this.#isClosing = true
     this.#decoder.stop()
     this.#writeFrame(encodeCloseFrame(code, reason))
+    this.#endSocket()
+  }
+
+  /** What still comes is thrown away; a peer that does not close is cut off. */
+  #endSocket(): void {
     this.#socket.end()
-    // The answer is not read otherwise.
+    // The end of the peer is not read otherwise.
     if (this.#socket.isPaused()) this.#socket.resume()
-    // What still comes is thrown away; a peer that does not close is cut off.
     this.#socket.setTimeout(CLOSE_TIMEOUT_MS, destroyOnTimeout)
+    this.#endTimer ??= setTimeout(destroy, END_TIMEOUT_MS, this.#socket).unref()
   }
 
   detach(): void {}
@@ -303,6 +309,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
   }
 
   socketClosed(): void {
+    clearTimeout(this.#endTimer)
     this.#lose()
     if (this.#mustWait(() => this.socketClosed())) return
     this.#isClosing = true
@@ -327,6 +334,10 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
 
 function destroyOnTimeout(this: Socket): void {
   this.destroy()
+}
+
+function destroy(socket: Socket): void {
+  socket.destroy()
 }
 
 function forgetLastFlush(): void {

@@ -1,8 +1,8 @@
 // Requests that are slow, many, large or somebody else's: each is refused or bounded, and others are served.
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { Socket } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
+import type { Server, Socket } from 'node:net'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { polling, PollingClient, send, start, websocket, WireSocket } from '../start.ts'
 import type { Started } from '../start.ts'
 import { maskedFrame, RawWebSocket } from './raw-websocket.ts'
@@ -136,6 +136,36 @@ describe('slow requests', () => {
     await expect.poll(() => server.io.stats().sessions.open).toBe(1)
 
     expect((await send(server.port, 'GET', polling(4))).status).toBe(200)
+  })
+
+  it('[WS-9] WebSockets that are kept open after the close frame are cut off, those that go on sending too', async () => {
+    server = await start()
+    const http = server.io.httpServer as Server
+    const upgrade = `GET ${websocket(4)} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
+    const open = async (): Promise<Socket> => {
+      const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })
+      sockets.push(socket)
+      socket.on('error', () => {}).write(upgrade)
+      await once(socket, 'data')
+      return socket.resume()
+    }
+    const count = (): Promise<number> => new Promise((resolve) => http.getConnections((_error, connections) => resolve(connections)))
+    const [closing, closed] = [await open(), await open()]
+    // Not those of sockets, which see the silence.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const dripping = setInterval(() => void (closed.writable && closed.write(maskedFrame('2'))), 500)
+    try {
+      closing.write(maskedFrame(Buffer.from([3, 232]), 8))
+      closed.write(maskedFrame('nonsense'))
+      await expect.poll(() => server.io.engine.clientsCount).toBe(0)
+      expect(await count()).toBe(2)
+      await expect.poll(count, { timeout: 13_000, interval: 50 }).toBe(1)
+      vi.advanceTimersByTime(30_000)
+      await expect.poll(count, { timeout: 5_000, interval: 50 }).toBe(0)
+    } finally {
+      clearInterval(dripping)
+      vi.useRealTimers()
+    }
   })
 
   it('[SIO-25] WebSockets that join no namespace are closed with the reason', async () => {
