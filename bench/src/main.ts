@@ -1,6 +1,8 @@
-// `npm run bench [-- scenario…] [--peers | --with PEER,…] [--node PATH] [--rounds N] [--seconds S] [--scale N] [--source] [--update-docs]`: every scenario, or
-// those named, on this server and on socket.io 4.8.4 in turn, with `--peers` on all peers of programs.ts too, with `--with` on those named. Prints a table and leaves the
-// samples in bench/results/latest.json. `npm run bench -- --cluster` is bench/src/cluster/main.ts.
+// `npm run bench [-- scenario…] [--peers | --with PEER,…] [--scale] [--node PATH] [--rounds N] [--seconds S] [--shrink N] [--source] [--update-docs]`:
+// every scenario, or those named, on this server and on socket.io 4.8.4 in turn, with `--peers` on all peers of programs.ts too, with `--with` on
+// those named; with `--scale` how the costs of this server grow (scale.ts). `--shrink` divides the numbers of connections, for a look at whether
+// everything works. Prints a table and leaves the samples in bench/results/latest.json.
+// `npm run bench -- --cluster` is bench/src/cluster/main.ts.
 import { execFileSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
 import { cpus, release } from 'node:os'
@@ -15,6 +17,7 @@ import type { Command, NodeRuntime, ServerProgram } from './programs.ts'
 import { plot } from './plot.ts'
 import { markdown, save, updateDocument } from './report.ts'
 import type { Run, Samples } from './report.ts'
+import { cellNames, cellScenario, scaleTable } from './scale.ts'
 import { runRound } from './round.ts'
 import { scenarios } from './scenarios.ts'
 
@@ -30,7 +33,8 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '3' },
-    scale: { type: 'string', default: '1' },
+    shrink: { type: 'string', default: '1' },
+    scale: { type: 'boolean', default: false },
     source: { type: 'boolean', default: false },
     peers: { type: 'boolean', default: false },
     with: { type: 'string', default: '' },
@@ -40,16 +44,18 @@ const { values, positionals } = parseArgs({
   },
 })
 
-const [rounds, seconds, scale] = [values.rounds, values.seconds, values.scale].map(Number) as [
+const [rounds, seconds, scale] = [values.rounds, values.seconds, values.shrink].map(Number) as [
   number,
   number,
   number,
 ]
-const names = positionals.length > 0 ? positionals : Object.keys(scenarios)
-const unknown = names.filter((name) => !(name in scenarios))
+const known = values.scale ? cellNames : Object.keys(scenarios)
+const names =
+  positionals.length === 0 ? known : values.scale ? known.filter((name) => positionals.includes(name.split('@')[0]!)) : positionals
+const unknown = names.filter((name) => !known.includes(name))
 if (unknown.length > 0 || ![rounds, seconds, scale].every((value) => value > 0)) {
   console.error(
-    `usage: npm run bench -- [${Object.keys(scenarios).join('|')}]… [--peers | --with PEER,…] [--node PATH] [--rounds N] [--seconds S] [--scale N] [--source] [--update-docs]`,
+    `usage: npm run bench -- [${Object.keys(scenarios).join('|')}]… [--peers | --with PEER,…] [--node PATH] [--rounds N] [--seconds S] [--scale] [--shrink N] [--source] [--update-docs]`,
   )
   process.exit(2)
 }
@@ -90,7 +96,7 @@ function openFiles(): number {
   }
 }
 
-const needed = Math.max(...names.map((name) => scenarios[name]!.connections)) / scale + 300
+const needed = Math.max(...names.map((name) => (scenarios[name] ?? cellScenario(name))!.connections)) / scale + 300
 if (openFiles() < needed)
   console.warn(
     `[bench] open files are limited to ${openFiles()}, ${Math.ceil(needed)} are needed: run \`ulimit -n 20000\` first`,
@@ -100,7 +106,7 @@ if (!canPin) console.warn('[bench] processes cannot be pinned to cores here: fig
 const runtime = chooseRuntime()
 const commands = new Map<ServerProgram, Command>()
 const asked = values.with.split(',')
-for (const program of [official, tidewire, ...peers.filter(({ name }) => values.peers || asked.includes(name))]) {
+for (const program of values.scale ? [tidewire] : [official, tidewire, ...peers.filter(({ name }) => values.peers || asked.includes(name))]) {
   try {
     commands.set(program, program.command(runtime))
   } catch (error) {
@@ -145,10 +151,11 @@ for (const name of names) {
   }
 }
 
-console.log(markdown(run))
+console.log(values.scale ? scaleTable(run) : markdown(run))
 save(values.results, run)
-if (values['update-docs']) {
-  updateDocument(join(root, 'docs/performance.md'), run)
+if (values['update-docs'] && values.scale) updateDocument(join(root, 'docs/performance.md'), scaleTable(run), 'scale')
+else if (values['update-docs']) {
+  updateDocument(join(root, 'docs/performance.md'), markdown(run), 'bench')
   if (values.peers) plot(join(root, 'docs/performance.svg'), run)
 }
 process.exitCode = failures > 0 ? 1 : 0

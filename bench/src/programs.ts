@@ -82,6 +82,7 @@ const NO_GARBAGE_COLLECTION = 'it cannot be told to collect its garbage first'
 const ONLY_WEBSOCKET = 'it serves WebSocket only'
 const BUN_ENGINE = '0.1.2'
 const NETTY = '2.0.13'
+const EIOWS = '11.1.1'
 
 export const official: ServerProgram = onNode('official', () => `socket.io 4.8.4 with ws ${officialWs()}`)
 
@@ -91,6 +92,22 @@ export const tidewire: ServerProgram = onNode(
 )
 
 export const peers: readonly ServerProgram[] = [
+  {
+    name: 'official-eiows',
+    leftOut: {},
+    label: () => `socket.io 4.8.4 with eiows ${EIOWS}`,
+    command(runtime) {
+      // Its installation compiles it against the sources of Node, which come from where not every machine can reach.
+      const packages = npmPackages(`eiows-${EIOWS}`, { eiows: EIOWS, 'socket.io-4.8.4': 'npm:socket.io@4.8.4' })
+      const folder = join(packages, '../program')
+      mkdirSync(folder, { recursive: true })
+      for (const name of ['official-eiows', 'application']) {
+        const source = readFileSync(join(here, 'servers', `${name}.ts`), 'utf8')
+        writeFileSync(join(folder, `${name}.mjs`), stripTypeScriptTypes(source).replaceAll("'./application.ts'", "'./application.mjs'"))
+      }
+      return { file: runtime.path, args: ['--expose-gc', join(folder, 'official-eiows.mjs')], hasChannel: true }
+    },
+  },
   onNode('bare-ws', () => `ws ${versionOf(require.resolve('ws/package.json'))} by hand`, {
     poll: ONLY_WEBSOCKET,
     mixed: 'it speaks revision 4 of Engine.IO only',

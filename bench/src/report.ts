@@ -132,18 +132,15 @@ export function save(file: string, run: Run): void {
   writeFileSync(file, `${JSON.stringify(run, undefined, 1)}\n`)
 }
 
-const BEGIN = '<!-- bench: begin -->'
-const END = '<!-- bench: end -->'
-
-/** Puts the table between the markers of a document; a new document gets an introduction. */
-export function updateDocument(file: string, run: Run): void {
-  const old = existsSync(file) ? readFileSync(file, 'utf8') : `${INTRODUCTION}\n${BEGIN}\n${END}\n`
-  const [before, rest] = old.split(BEGIN)
-  const after = rest?.split(END)[1]
-  if (before === undefined || after === undefined)
-    throw new Error(`${file} lacks the markers ${BEGIN} and ${END}`)
+/** Puts a table between its markers in a document; a new document gets an introduction. */
+export function updateDocument(file: string, table: string, section: 'bench' | 'scale'): void {
+  const [begin, end] = [`<!-- ${section}: begin -->`, `<!-- ${section}: end -->`]
+  const old = existsSync(file) ? readFileSync(file, 'utf8') : `${INTRODUCTION}\n${begin}\n${end}\n`
+  const [before, rest] = old.split(begin)
+  const after = rest?.split(end)[1]
+  if (before === undefined || after === undefined) throw new Error(`${file} lacks the markers ${begin} and ${end}`)
   mkdirSync(dirname(file), { recursive: true })
-  writeFileSync(file, `${before}${BEGIN}\n${markdown(run)}${END}${after}`)
+  writeFileSync(file, `${before}${begin}\n${table}${end}${after}`)
 }
 
 const INTRODUCTION = `# Performance

@@ -11,6 +11,8 @@ export interface Scenario {
   /** Opens the connections. "memory" has no load: it holds this many connections. */
   open?: (port: number, scale: number, fail: Fail) => Promise<Load>
   connections: number
+  /** Operations before what is measured. */
+  warmUp?: number
 }
 
 const scaled = (count: number, scale: number): number => Math.max(2, Math.round(count / scale))
@@ -21,6 +23,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     operation: 'acknowledged emit',
     metric: 'cpu',
     connections: 200,
+    warmUp: 20_000,
     open: (port, scale, fail) => echoLoad(port, { connections: scaled(200, scale), binary: false }, fail),
   },
   bin: {
@@ -28,6 +31,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     operation: 'acknowledged emit',
     metric: 'cpu',
     connections: 200,
+    warmUp: 10_000,
     open: (port, scale, fail) => echoLoad(port, { connections: scaled(200, scale), binary: true }, fail),
   },
   burst: {
@@ -35,6 +39,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     operation: 'delivery',
     metric: 'cpu',
     connections: 1001,
+    warmUp: 500_000,
     open: (port, scale, fail) =>
       broadcastLoad(port, { rooms: 1, size: scaled(1000, scale), batch: 50, pauseMs: 40 }, fail),
   },
@@ -43,6 +48,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     operation: 'delivery',
     metric: 'cpu',
     connections: 1001,
+    warmUp: 20_000,
     open: (port, scale, fail) =>
       broadcastLoad(port, { rooms: 1, size: scaled(1000, scale), batch: 1, everyMs: 20 }, fail),
   },
@@ -51,6 +57,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     operation: 'delivery',
     metric: 'cpu',
     connections: 1001,
+    warmUp: 20_000,
     open: (port, scale, fail) =>
       broadcastLoad(
         port,
@@ -63,6 +70,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     operation: 'delivery',
     metric: 'cpu',
     connections: 5001,
+    warmUp: 20_000,
     open: (port, scale, fail) =>
       broadcastLoad(port, { rooms: scaled(1000, scale), size: 5, batch: 50, pauseMs: 1 }, fail),
   },
@@ -71,6 +79,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     operation: 'acknowledged emit',
     metric: 'cpu',
     connections: 200,
+    warmUp: 5_000,
     open: (port, scale, fail) => pollLoad(port, scaled(100, scale), fail),
   },
   connect: {
@@ -78,6 +87,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     operation: 'connection',
     metric: 'cpu',
     connections: 50,
+    warmUp: 2_000,
     open: async (port, scale, fail) => connectLoad(port, scaled(50, scale), fail),
   },
   latency: {
@@ -85,6 +95,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     operation: 'acknowledged emit',
     metric: 'latency',
     connections: 200,
+    warmUp: 8_000,
     open: (port, scale, fail) =>
       echoLoad(port, { connections: scaled(200, scale), binary: false, rate: 8000 / scale }, fail),
   },

@@ -21,7 +21,7 @@ it('runs every scenario on both servers and reports what it counted', { timeout:
       main,
       '--rounds=1',
       '--seconds=0.1',
-      '--scale=50',
+      '--shrink=50',
       '--source',
       `--results=${results}`,
     ])

@@ -8,9 +8,12 @@ export interface Load {
   readonly operations: number
   /** Latencies in milliseconds since start(), of loads that measure them. */
   readonly latencies?: number[]
+  /** One start is all of it: it is over when `stop` resolves, and `reset` makes it possible once more. */
+  readonly isOnce?: boolean
   start(): void
   /** Resolves when nothing is under way any more. */
   stop(): Promise<void>
+  reset?(): Promise<void>
 }
 
 export type Fail = (error: Error) => void
@@ -145,14 +148,16 @@ export async function broadcastLoad(
     batch: number
     pauseMs?: number
     everyMs?: number
+    /** How many more rooms each is in. */
+    joined?: number
     isMixed?: boolean
   },
   fail: Fail,
 ): Promise<Load> {
-  const { rooms, size, batch, pauseMs = 0, everyMs } = shape
+  const { rooms, size, batch, pauseMs = 0, everyMs, joined = 0 } = shape
   const text = TEXT
   const revision = (index: number): 3 | 4 => (shape.isMixed === true && index % 2 === 1 ? 3 : 4)
-  const listeners = await openIdle(port, rooms * size, fail, (index) => `&room=r${index % rooms}`, revision)
+  const listeners = await openIdle(port, rooms * size, fail, (index) => `&room=r${index % rooms}${joined === 0 ? '' : `&rooms=${joined}`}`, revision)
   const [publisher] = await openIdle(port, 1, fail)
   const expected = Buffer.from(`42["news","${text}"]`)
   const perRoom = Array.from({ length: rooms }, (_, room) => frame(`42["publish","r${room}","${text}"]`))

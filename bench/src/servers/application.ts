@@ -7,12 +7,13 @@ import process from 'node:process'
 /** What the application uses of either server. */
 interface BenchSocket {
   handshake: { query: Record<string, unknown> }
-  join(room: string): unknown
+  join(room: string | string[]): unknown
   on(event: string, listener: (...args: any[]) => void): unknown
 }
 
 interface BenchServer {
   on(event: 'connection', listener: (socket: any) => void): unknown
+  readonly engine: { readonly clientsCount: number }
   to(room: string): { emit(event: string, ...args: unknown[]): unknown }
 }
 
@@ -27,8 +28,10 @@ export type ServerQuestion = 'usage' | 'memory'
 /** The application on a server that is not yet listening. */
 export function listen(io: BenchServer): void {
   io.on('connection', (socket: BenchSocket) => {
-    const { room } = socket.handshake.query
+    const { room, rooms } = socket.handshake.query
     if (typeof room === 'string') void socket.join(room)
+    if (typeof rooms === 'string') void socket.join(Array.from({ length: Number(rooms) }, (_, index) => `x${index}`))
+    socket.on('count', (done: (count: number) => void) => done(io.engine.clientsCount))
     socket.on('echo', (value: unknown, done: (value: unknown) => void) => done(value))
     socket.on('publish', (target: string, text: string) => io.to(target).emit('news', text))
   })

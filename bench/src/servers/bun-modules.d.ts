@@ -5,3 +5,6 @@ declare module '@socket.io/bun-engine' {
     handler(): object
   }
 }
+declare module 'eiows' {
+  export const Server: any
+}
