@@ -27,11 +27,12 @@ export type ServerQuestion = 'usage' | 'memory'
 
 /** The application on a server that is not yet listening. */
 export function listen(io: BenchServer): void {
+  const count = (done: (count: number) => void): void => done(io.engine.clientsCount)
   io.on('connection', (socket: BenchSocket) => {
     const { room, rooms } = socket.handshake.query
     if (typeof room === 'string') void socket.join(room)
     if (typeof rooms === 'string') void socket.join(Array.from({ length: Number(rooms) }, (_, index) => `x${index}`))
-    socket.on('count', (done: (count: number) => void) => done(io.engine.clientsCount))
+    socket.on('count', count)
     socket.on('echo', (value: unknown, done: (value: unknown) => void) => done(value))
     socket.on('publish', (target: string, text: string) => io.to(target).emit('news', text))
   })

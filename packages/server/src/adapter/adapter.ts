@@ -4,6 +4,7 @@
 import type { PacketBody, SocketPacket } from '@tidewire/protocol'
 import { EventEmitter } from 'node:events'
 import { EncodedPacket } from '../broadcast/encoded.ts'
+import { LoneSockets } from './lone-sockets.ts'
 import { takeTurn } from '../engine/fair-turns.ts'
 import { emitGuarded } from '../events/guarded.ts'
 import { hasListeners } from '../events/lazy-emitter.ts'
@@ -68,13 +69,17 @@ export class Adapter extends EventEmitter {
   /** The namespace that it serves. */
   readonly nsp: Namespace<any, any, any, any>
   /** Members by room, of this node. To be read only. */
-  readonly rooms: Map<Room, Set<SocketId>> = new Map()
+  readonly rooms: Map<Room, Set<SocketId>>
   /** Rooms by socket, of this node. To be read only. */
-  readonly sids: Map<SocketId, Set<Room>> = new Map()
+  readonly sids: Map<SocketId, Set<Room>>
+  readonly #alone: LoneSockets
 
   constructor(nsp: Namespace<any, any, any, any>) {
     super()
     this.nsp = nsp
+    this.#alone = new LoneSockets(this as Adapter)
+    this.rooms = this.#alone.rooms
+    this.sids = this.#alone.sids
   }
 
   /** To be overridden: connects to what the adapter needs. */
@@ -108,13 +113,14 @@ export class Adapter extends EventEmitter {
   }
 
   /**
-   * perf: the rooms of a socket that is only in its own, and the members of that room, are the same set of one id. It is shared until
-   * either changes; most sockets never join a room. The socket keeps the shared one: the application may hold it. It is the set that
-   * the socket has brought.
+   * perf: the rooms of a socket that is only in its own, and the members of that room, are the same set of one id, which is made when somebody
+   * asks for it, and shared until either changes; most sockets never join a room. The socket keeps the shared one: the application may hold it.
    */
   #joinOwnRoom(id: SocketId, both: Set<Room>): void {
-    this.sids.set(id, both)
-    this.rooms.set(id, both)
+    if (!this.#alone.add(id)) {
+      this.sids.set(id, both)
+      this.rooms.set(id, both)
+    }
     this.tell('create-room', id)
     this.tell('join-room', id, id)
   }
@@ -140,6 +146,11 @@ export class Adapter extends EventEmitter {
 
   /** Takes a socket out of all rooms: it is gone. */
   delAll(id: SocketId): void {
+    if (this.#alone.delete(id)) {
+      this.tell('leave-room', id, id)
+      this.tell('delete-room', id)
+      return
+    }
     const joined = this.sids.get(id)
     if (joined === undefined) return
     if (this.rooms.get(id) === joined) {

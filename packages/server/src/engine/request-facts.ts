@@ -90,9 +90,12 @@ export class RequestFacts {
 
   get #rawHeaders(): string[] {
     const raw: string[] = []
-    for (const line of this.#head.split('\r\n').slice(1)) {
-      const colon = line.indexOf(':')
-      raw.push(line.slice(0, colon), line.slice(line.charCodeAt(colon + 1) === 0x20 ? colon + 2 : colon + 1))
+    const head = this.#head
+    for (let at = head.indexOf('\r\n'); at >= 0; ) {
+      const from = at + 2
+      at = head.indexOf('\r\n', from)
+      const colon = head.indexOf(':', from)
+      raw.push(head.slice(from, colon), head.slice(head.charCodeAt(colon + 1) === 0x20 ? colon + 2 : colon + 1, at < 0 ? undefined : at))
     }
     return raw
   }
@@ -170,8 +173,8 @@ function parseHeaders(raw: readonly string[]): IncomingHttpHeaders {
     const name = raw[i]!.toLowerCase()
     const value = raw[i + 1]!
     const earlier = headers[name]
-    if (name === 'set-cookie') headers[name] = [...(headers[name] ?? []), value]
-    else if (earlier === undefined) headers[name] = value
+    if (earlier === undefined && name !== 'set-cookie') headers[name] = value
+    else if (name === 'set-cookie') headers[name] = [...(headers[name] ?? []), value]
     else if (name === 'cookie') headers[name] = `${String(earlier)}; ${value}`
     else if (!SINGLE.has(name)) headers[name] = `${String(earlier)}, ${value}`
   }

@@ -49,14 +49,19 @@ export class DirectConnection implements SocketOwner {
   #bytes: Buffer = EMPTY
   #head: RequestHead | undefined
   #isKeptAlive = true
-  /** Runs in the asynchronous context of the server's listeners for connections, as node:http runs its listeners. */
-  readonly #context = new AsyncResource('TIDEWIRE_HTTP', CONTEXT_OPTIONS)
+  /**
+   * Runs in the asynchronous context of the server's listeners for connections, as node:http runs its listeners.
+   * perf: a third of a handshake, so only where one of them can have changed the context that the connection has by itself.
+   */
+  readonly #context: AsyncResource | undefined
 
-  constructor(socket: Socket, host: DirectHost) {
+  /** `isShared`: other listeners of the server have been told of the connection. */
+  constructor(socket: Socket, host: DirectHost, isShared: boolean) {
     this.#socket = socket
     this.#host = host
+    if (isShared) this.#context = new AsyncResource('TIDEWIRE_HTTP', CONTEXT_OPTIONS)
     this.since = host.now
-    own(socket, this)
+    own(socket, this, isShared)
   }
 
   get socket(): Socket {
@@ -81,7 +86,8 @@ export class DirectConnection implements SocketOwner {
   // ---- in
 
   socketData(chunk: Buffer): void {
-    this.#context.runInAsyncScope(receive, undefined, this, chunk)
+    if (this.#context === undefined) this.receive(chunk)
+    else this.#context.runInAsyncScope(receive, undefined, this, chunk)
   }
 
   receive(chunk: Buffer): void {

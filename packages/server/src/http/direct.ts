@@ -73,7 +73,7 @@ class Front implements DirectHost {
   accept(socket: Socket): void {
     const mayAccept = this.#observers.mayAccept && this.#engine.mayServeAnything
     if (!mayAccept || !(socket instanceof Socket) || 'encrypted' in socket) return this.#others(socket)
-    this.#connections.add(new DirectConnection(socket, this))
+    this.#connections.add(new DirectConnection(socket, this, this.#server.listenerCount('connection') > 1))
     this.#sweeping ??= setInterval(() => this.#sweep(), SWEEP_MS).unref()
   }
 

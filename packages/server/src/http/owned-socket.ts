@@ -17,8 +17,19 @@ export interface SocketOwner {
 const OWNER = Symbol('tidewire owner')
 type OwnedSocket = Socket & { [OWNER]?: SocketOwner | undefined }
 
-/** Makes `owner` the one that is told, instead of the one before. */
-export function own(socket: Socket, owner: SocketOwner): void {
+/**
+ * Node's own listener for the end of a connection, which does nothing on one that may be half open, as those of HTTP servers are.
+ * perf: two listeners for one event are kept in an array, which every idle connection would have.
+ */
+let nodesEnd: ((...args: any[]) => void) | undefined
+
+function removeNodesEnd(socket: Socket): void {
+  nodesEnd ??= socket.listeners('end').find(({ name }) => name === 'onReadableStreamEnd') as typeof nodesEnd
+  if (nodesEnd !== undefined && socket.allowHalfOpen) socket.removeListener('end', nodesEnd)
+}
+
+/** Makes `owner` the one that is told, instead of the one before. `mayTimeOut`: code of the application may have set a time-out on it. */
+export function own(socket: Socket, owner: SocketOwner, mayTimeOut = true): void {
   const owned: OwnedSocket = socket
   const isNew = owned[OWNER] === undefined
   owned[OWNER] = owner
@@ -26,10 +37,11 @@ export function own(socket: Socket, owner: SocketOwner): void {
   // The error listener stands before the first byte is read: an error without one would end the process.
   owned.on('error', handleError)
   owned.on('close', handleClose)
+  removeNodesEnd(owned)
   owned.on('end', handleEnd)
   owned.on('drain', handleDrain)
   owned.on('data', handleData)
-  owned.on('timeout', handleTimeout)
+  if (mayTimeOut) owned.on('timeout', handleTimeout)
 }
 
 /** Nobody is told any more: the connection is as it was before. */
@@ -40,6 +52,7 @@ export function disown(socket: Socket): void {
   owned.removeListener('error', handleError)
   owned.removeListener('close', handleClose)
   owned.removeListener('end', handleEnd)
+  if (nodesEnd !== undefined && owned.allowHalfOpen) owned.prependListener('end', nodesEnd)
   owned.removeListener('drain', handleDrain)
   owned.removeListener('data', handleData)
   owned.removeListener('timeout', handleTimeout)

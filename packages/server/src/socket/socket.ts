@@ -84,6 +84,8 @@ export class Socket<
   pid: string | undefined
   /** True from the CONNECT answer until it leaves. */
   connected = false
+  /** The adapter in which it is in its own room only, without entries. @internal */
+  aloneIn: Adapter | undefined = undefined
   /** Undefined: the client has sent none. */
   readonly #auth: Record<string, unknown> | undefined
   /** perf: counted from the start of the process, so that it is a number that V8 keeps in place. */
@@ -109,7 +111,7 @@ export class Socket<
     this.nsp = nsp
     this.client = client
     this.#auth = auth
-    this.#issued = Date.now() - STARTED_AT
+    this.#issued = Math.trunc(Date.now() - STARTED_AT)
     // Revision 4: the client computes its own id, which must be this one (spec: SIO-21).
     this.id = client.revision === 5 ? (session?.sid ?? (nsp.server as Server<any, any, any, any>).ids.create()) : nsp.name === '/' ? client.id : `${nsp.name}#${client.id}`
     this.recoveryFailure = failure

@@ -1,4 +1,5 @@
 // The room of a socket's own id: `adapter.rooms`, `adapter.sids` and `socket.rooms` stay right whoever joins or leaves it.
+import { inspect } from 'node:util'
 import { afterEach, expect, it } from 'vitest'
 import type { Socket } from 'tidewire'
 import { start, websocket, WireSocket } from '../start.ts'
@@ -46,4 +47,28 @@ it('[SIO-63] a socket that joins the room of another is a member, and the other 
   expect(sids.has(one.id)).toBe(false)
   two.disconnect()
   expect(rooms.size + sids.size).toBe(0)
+})
+
+it('[SIO-63] the maps have the entries of sockets that are in no other room, before anybody has asked for one', async () => {
+  server = await start()
+  const [one, two, three] = [await join(), await join(), await join()]
+  void two.join('a')
+  const { rooms, sids } = server.io.of('/').adapter
+  expect([rooms.size, sids.size]).toEqual([4, 3])
+  expect([rooms.has(one.id), sids.has(one.id), rooms.has('b')]).toEqual([true, true, false])
+  expect(rooms.get(one.id)).toBe(sids.get(one.id))
+  expect([...rooms.keys()].toSorted()).toEqual([one.id, two.id, three.id, 'a'].toSorted())
+  expect([...sids].map(([id]) => id).toSorted()).toEqual([one.id, two.id, three.id].toSorted())
+  expect(Object.getPrototypeOf(rooms)).toBe(Map.prototype)
+  expect(Object.keys(rooms)).toEqual([])
+  three.disconnect()
+  one.disconnect()
+  expect([rooms.size, sids.size, rooms.has(three.id)]).toEqual([2, 1, false])
+})
+
+it('[SIO-63] a look at the maps shows them whole', async () => {
+  server = await start()
+  const one = await join()
+  await join()
+  expect(inspect(server.io.of('/').adapter.rooms)).toContain(`'${one.id}' => Set(1) { '${one.id}' }`)
 })
