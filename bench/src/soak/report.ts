@@ -1,6 +1,6 @@
 // From samples to a page: the trend of each resource with its band and verdict, what was left over at the end, what the traffic did, and the
 // samples themselves. Pure but for updateDocument.
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Sample } from './sample.ts'
 import { trendOf, verdictOf } from './trend.ts'
 import type { Verdict } from './trend.ts'
@@ -168,6 +168,11 @@ the last three quarters; a resource grows when the 99 % band of its slope, widen
 zero by more than the tolerance. The server's young generation has a fixed size, because V8 lets it grow to 128 MiB over hours. The code is in \`bench/src/soak\`.
 `
 
+const NOTES = '## Notes'
+
+/** What people have written at the end of the page stays. */
 export function updateDocument(file: string, sections: readonly string[]): void {
-  writeFileSync(file, `${INTRODUCTION}\n${sections.join('\n')}`)
+  const old = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  const notes = old.includes(NOTES) ? `\n${old.slice(old.indexOf(NOTES))}` : ''
+  writeFileSync(file, `${INTRODUCTION}\n${sections.join('\n')}${notes}`)
 }

@@ -49,7 +49,7 @@ export interface Heard {
 
 type Played = Omit<Transcript, 'heard' | 'ending'>
 
-const DEADLINE_MS = 10_000
+const DEADLINE_MS = 30_000
 const POLICY_VIOLATION = 1008
 const agent = new Agent({ keepAlive: true, maxSockets: 64 })
 
