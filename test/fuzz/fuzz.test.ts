@@ -7,6 +7,7 @@ import { engineParser3, engineParser4, socketParser4, socketParser5 } from './of
 import { run, secondsOf, smallerOf } from './runner.ts'
 import type { Target } from './target.ts'
 import { targets } from './targets.ts'
+import { hasEscapedKeyTwice } from './targets/socket.ts'
 
 const seconds = Number(process.env['TIDEWIRE_FUZZ_SECONDS'] ?? 60)
 const seed = Number(process.env['TIDEWIRE_FUZZ_SEED'] ?? 20_261_129)
@@ -46,6 +47,10 @@ it('repeats an input from its seed and makes it smaller', async () => {
 
   expect(first!.failures).toEqual([{ target: 'none', seed: 5, input: ['bad'], difference: 'different' }])
   expect(second).toEqual(first)
+})
+
+it('knows an object with an escaped key twice', () => {
+  expect(['{"\\"":1,"b":2,"\\"":3}', '{"\\"":1,"\\n":2}', '{"a":1,"a":2}'].map(hasEscapedKeyTwice)).toEqual([true, false, false])
 })
 
 it('makes bytes smaller by whole bytes', () => {

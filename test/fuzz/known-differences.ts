@@ -23,6 +23,7 @@ export const KNOWN_DIFFERENCES = [
   'revision 4: a namespace that is no plain path of a URL',
   'revision 4: reserved event names, data of another shape',
   'several packets in one body or read, one of which ends the session, leaves a namespace or joins it twice',
+  'an acknowledgement id above 2^53',
   'polling: a session that the server ends while no poll is waiting',
 ] as const
 

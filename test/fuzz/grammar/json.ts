@@ -14,11 +14,11 @@ const PLACEHOLDERS = [
   '{"_placeholder":true,"num":"length"}', '{"_placeholder":true,"num":"__proto__"}', '{"_placeholder":true,"num":0,"more":1}',
 ]
 
-/** Not half a pair: V8 13.6 mixes up objects that have such a key twice, differently from one call of JSON.parse to the next. */
+/** Nothing escaped: of an object that has such a key twice V8 13.6 keeps the last at the first call of JSON.parse, and the first from then on. */
 function keyText(random: Random): string {
   for (;;) {
     const text = stringText(random)
-    if (!/\\ud8|[\ud800-\udfff]/u.test(text)) return text
+    if (!text.includes('\\')) return text
   }
 }
 

@@ -58,6 +58,8 @@ const http = createServer((req, res) => {
     res.end(JSON.stringify(heard))
   })()
 })
+// Whoever plays sessions keeps connections for longer than five seconds.
+http.keepAliveTimeout = 120_000
 const io = new Server(http, { allowEIO3: true, maxHttpBufferSize: 10_000, pingInterval: 120_000 })
 
 for (const name of ['/', '/a', '/admin']) {

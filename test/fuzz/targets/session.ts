@@ -10,7 +10,7 @@ import type { KnownDifference } from '../known-differences.ts'
 import { socketParser5 } from '../official.ts'
 import { play } from '../session/play.ts'
 import type { Session, Transcript } from '../session/play.ts'
-import { decodeOurs, decodeTheirs, knownOf as knownText } from './socket.ts'
+import { decodeOurs, decodeTheirs, hasEscapedKeyTwice, knownOf as knownText } from './socket.ts'
 import { difference } from '../target.ts'
 import type { Target } from '../target.ts'
 
@@ -100,6 +100,7 @@ function knownOf(session: Session, ours: Transcript, theirs: Transcript): KnownD
   if (revision === 4 && texts.some((text) => !decodeOurs(4, [text]).isRefused && decodeTheirs(socketParser5.module, [text]).isRefused)) return 'revision 4: reserved event names, data of another shape'
   if (revision === 4 && texts.some((text) => /^[0-6](?:\d+-)?\/(?:\/|[^,]*[^\w/,?=&-])/.test(text))) return 'revision 4: a namespace that is no plain path of a URL'
   if (revision === 4 && isPacketOfStranger(texts)) return 'revision 4: a packet for a namespace that is not joined, CONNECT for one that is, ERROR'
+  if (texts.some((text) => Number(/^\d(?:\d+-)?(?:\/[^,]*,)?(\d+)/.exec(text)?.[1] ?? 0) > Number.MAX_SAFE_INTEGER)) return 'an acknowledgement id above 2^53'
   const name = knownText(revision, chunksOf(session)) ?? texts.map((text) => knownText(revision, [text])).find((known) => known !== undefined)
   if (name !== undefined) return name
   if (session.eio === 3 && session.steps.some((step) => ('text' in step ? /b(?![0-6])/.test(step.text) : true))) return 'v3 binary packet, or base64, of an unknown type'
@@ -132,7 +133,7 @@ export const sessionTarget: Target<Session> = {
     if (heard.left > 0) return `${heard.left} sockets of ours have not been told of their end`
     theirs.heard.crashes = []
     if (input.isBurst === true) return undefined
-    if (isSame(mine, theirs)) return undefined
+    if (isSame(mine, theirs) || input.steps.some((step) => 'text' in step && hasEscapedKeyTwice(step.text))) return undefined
     const name = knownOf(input, mine, theirs)
     if (name === undefined) return difference(mine, theirs)
     known(name)
