@@ -5,7 +5,7 @@ import { figure, ratioTo } from './report.ts'
 import type { Run } from './report.ts'
 import { scenarios } from './scenarios.ts'
 
-const COLOURS = ['#8a8f98', '#0f8f7f', '#c58a1b', '#8d6bc9', '#c2543d', '#4f7fc4']
+const COLOURS = ['#8a8f98', '#0f8f7f', '#c58a1b', '#8d6bc9', '#c2543d', '#4f7fc4', '#6aa84f', '#b0508e']
 const BAR = 11
 const GAP = 16
 const LEFT = 90
