@@ -205,6 +205,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
   }
 
   #dispatch(encoded: string | Buffer): void {
+    if (this.#isClosing) return
     let packet: EnginePacket
     try {
       packet = this.#session.protocol === 4 ? engineV4.decodePacket(encoded) : engineV3.decodePacket(encoded)
@@ -250,6 +251,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
   // ---- close
 
   #fail(error: ProtocolError): void {
+    if (this.#isClosing) return this.#endSocket()
     this.#sendClose(error.closeCode ?? 1002, error.message)
     this.#report('transport error', error)
   }
@@ -269,21 +271,30 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
       this.#socket.destroy()
       return
     }
-    this.#sendClose(options?.code, options?.reason)
+    // A proxy that sees our end before the client's answer cuts the client off, sometimes before it has read the close frame. Who is closed for
+    // what it did, or has not been heard of, is not waited for.
+    const mayAnswer = options?.code === undefined && options?.discard !== true && !this.#ignoresCloseFrames
+    this.#sendClose(options?.code, options?.reason, mayAnswer)
   }
 
-  #sendClose(code?: number, reason?: string): void {
+  #sendClose(code?: number, reason?: string, mayAnswer = false): void {
     if (this.#isCloseFrameSent) return
     this.#isCloseFrameSent = true
     this.#isClosing = true
-    this.#decoder.stop()
     this.#writeFrame(encodeCloseFrame(code, reason))
+    if (mayAnswer && !this.#decoder.isPaused) return this.#guardEnd()
+    this.#decoder.stop()
     this.#endSocket()
   }
 
-  /** What still comes is thrown away; a peer that does not close is cut off. */
+  /** What still comes is thrown away. */
   #endSocket(): void {
     this.#socket.end()
+    this.#guardEnd()
+  }
+
+  /** A peer that does not close is cut off. */
+  #guardEnd(): void {
     // The end of the peer is not read otherwise.
     if (this.#socket.isPaused()) this.#socket.resume()
     this.#socket.setTimeout(CLOSE_TIMEOUT_MS, destroyOnTimeout)

@@ -1,7 +1,9 @@
 // WebSocket and the upgrade to it, by literal frames.
+import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { PollingClient, send, start, websocket, WireSocket } from '../start.ts'
+import { RawWebSocket } from '../abuse/raw-websocket.ts'
 import type { Started } from '../start.ts'
 
 let server: Started
@@ -266,6 +268,29 @@ describe('heartbeat', () => {
     await closed
 
     expect(await reason).toBe('server shutting down')
+  })
+})
+
+describe('the end of a WebSocket', () => {
+  it('[WS-9] the connection is ended when the client has answered the close frame, and at once when it was closed for what it did', async () => {
+    server = await start()
+    const client = await new RawWebSocket(server.port).join()
+    const other = await new RawWebSocket(server.port).join()
+    let hasEnded = false
+    client.socket.on('end', () => (hasEnded = true))
+    server.io.disconnectSockets(true)
+    while (!client.received.includes(Buffer.from([0x88, 0]))) await once(client.socket, 'data')
+    // A client that comes later is served before anything else happens to this one.
+    await new RawWebSocket(server.port).join()
+    expect(hasEnded).toBe(false)
+    const ended = once(client.socket, 'end')
+    client.send('', 8)
+    await ended
+
+    other.socket.destroy()
+    const hostile = await new RawWebSocket(server.port).join()
+    hostile.send('42{}')
+    expect((await hostile.end()).code).toBe(1008)
   })
 })
 
