@@ -23,6 +23,7 @@ export type LimitName =
   | 'attachmentsTimeout'
   | 'maxHalfReceivedBytes'
   | 'packetsPerTurn'
+  | 'heldUpgradeBytes'
   | 'maxNamespaces'
   | 'maxEmptyNamespaces'
   | 'maxAckId'
@@ -117,6 +118,13 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
     consequence:
       'a slice ends when its handlers have taken this long; connections with more to handle take turns, and those for which this turn has no time left wait for the next',
     reason: 'many such clients together must not keep their neighbours waiting either',
+  },
+  heldUpgradeBytes: {
+    default: MIB,
+    unit: 'bytes',
+    consequence: 'the session closes with "transport error"',
+    reason:
+      'what a WebSocket says after its `5` waits until the POST before it has been handled; it is not read meanwhile, where that can be done (not on Bun, nor on another node)',
   },
   maxNamespaces: {
     default: 1_000,

@@ -205,6 +205,40 @@ describe('pressure', () => {
     await socket!.drained()
   })
 
+  it('[API-26] `drained` may be awaited by many at once, and settles for all when the session closes', async () => {
+    server = await start()
+    const client = await new PollingClient(server.port).connect()
+    await client.post('40')
+    await client.get()
+    const [socket] = server.io.sockets.sockets.values()
+    const warnings: string[] = []
+    const warn = (warning: Error): void => void warnings.push(warning.name)
+    process.on('warning', warn)
+    socket!.emit('a')
+    const many = Array.from({ length: 50 }, () => socket!.drained().then(() => socket!.pressure))
+    const listeners = (socket!.conn as unknown as { listenerCount(event: string): number }).listenerCount('drain')
+    expect((await client.get()).body).toBe('42["a"]')
+    expect(await Promise.all(many)).toEqual(many.map(() => 0))
+    expect((socket!.conn as unknown as { listenerCount(event: string): number }).listenerCount('drain')).toBe(0)
+
+    // Closing waits for what is to be fetched yet, and so do they; then for none of it.
+    socket!.emit('b')
+    socket!.disconnect(true)
+    let settled = 0
+    const rest = Array.from({ length: 50 }, () => socket!.drained().then(() => settled++))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(settled).toBe(0)
+    socket!.conn.close(true)
+    await client.get()
+    await Promise.all(rest)
+    // Warnings are told in a later turn.
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('warning', warn)
+    expect(warnings).toEqual([])
+    expect(listeners).toBe(1)
+    await socket!.drained()
+  })
+
   it('[API-26] `drained` resolves when the client has gone', async () => {
     server = await start()
     const client = await new PollingClient(server.port).connect()

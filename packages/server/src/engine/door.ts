@@ -13,6 +13,8 @@ export interface Edge {
   readonly keepsHeartbeat?: boolean
   /** True when packets delivered now would leave at once. */
   readonly writable: boolean
+  /** It has more for its owner that was sent before anything that another edge tells from now on; `handleRead` of the session follows. */
+  readonly isReading?: boolean
   /**
    * Takes a batch of packets to write in order. The batch stays in the owner's outbox until the edge reports `handleFlushed`; the edge
    * may do so before it returns. Called only while `writable`.

@@ -10,6 +10,7 @@ import type { CloseFrame, CloseReason, EngineSession, SessionHandler } from './c
 import type { Edge, Owner } from './door.ts'
 import { scheduleFlush } from './flush-scheduler.ts'
 import type { Flushable } from './flush-scheduler.ts'
+import { HeldUpgrade } from './held-upgrade.ts'
 import { MESSAGE_COST, NOOP, OutgoingMessage, PING, PONG, UncompressedMessage } from './outgoing-message.ts'
 import type { RequestFacts } from './request-facts.ts'
 import type { TimerWheel, WheelEntry } from './timer-wheel.ts'
@@ -63,6 +64,8 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   #edge: Edge | undefined
   #probe: Edge | undefined
   #isProbeAnswered = false
+  /** Since a probe has said `5` before the former edge's POST was handled. */
+  #held: HeldUpgrade | undefined
   /** Never pushed to while it is the shared empty one. */
   #outbox: OutgoingMessage[] = EMPTY
   #outboxBytes = 0
@@ -122,6 +125,11 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
 
   get isProbing(): boolean {
     return this.#probe !== undefined
+  }
+
+  /** The probe has said that it takes over; what was sent before that is being handled. */
+  get isTakingOver(): boolean {
+    return this.#held !== undefined
   }
 
   open(edge: Edge, openPacket: string, initialPacket: string | Uint8Array | undefined): void {
@@ -227,6 +235,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
 
   handlePacket(edge: Edge, packet: EnginePacket): void {
     debug?.('%s: packet %s', this.id, packet.type)
+    if (this.#held !== undefined && this.#mustWait(edge, packet.data?.length ?? 0, () => this.handlePacket(edge, packet))) return
     if (edge === this.#probe) return this.#handleProbe(edge, packet)
     if (edge !== this.#edge || this.readyState !== 'open') return
     const { counters } = this.#context
@@ -263,6 +272,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   }
 
   handleClosed(edge: Edge, reason: CloseReason, description?: unknown): void {
+    if (this.#mustWait(edge, 0, () => this.handleClosed(edge, reason, description))) return
     if (edge === this.#probe) this.#forgetProbe()
     else if (edge === this.#edge) this.#end(this.readyState === 'closing' ? this.#closeReason : reason, description)
   }
@@ -294,6 +304,11 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
       probe.close()
       return
     }
+    if (this.#edge?.isReading === true && this.#held === undefined) {
+      this.#held = new HeldUpgrade(probe, () => (this.#held = undefined))
+      this.#mustWait(probe, 0, () => this.handlePacket(probe, packet))
+      return
+    }
     const former = this.#edge
     this.#edge = probe
     this.#forgetProbe()
@@ -308,6 +323,23 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     former?.detach()
     this.#tell('upgrade', probe)
     if (this.#outbox.length > 0) this.#scheduleFlush()
+  }
+
+  /** True: what this edge tells comes after what the former one is reading (spec: EIO-66). */
+  #mustWait(edge: Edge, size: number, handle: () => void): boolean {
+    const held = this.#held
+    if (held === undefined || !held.holds(edge)) return false
+    if (!held.add(size, handle)) {
+      const error = new Error(`more than ${LIMITS.heldUpgradeBytes.default} bytes have come over a transport that takes over while a POST was being handled`)
+      this.#context.counters.hit('heldUpgradeBytes', this, error.message)
+      this.#end('transport error', error)
+    }
+    return true
+  }
+
+  /** What the edge was reading has been handled. */
+  handleRead(edge: Edge): void {
+    if (edge === this.#edge) this.#held?.release()
   }
 
   // ---- heartbeat
@@ -377,6 +409,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
 
   /** Called by the edge when it has parsed what is no packet. */
   handleMalformed(edge: Edge, error: unknown): void {
+    if (this.#mustWait(edge, 0, () => this.handleMalformed(edge, error))) return
     if (edge === this.#probe) {
       this.#forgetProbe()
       edge.close({ discard: true })
@@ -396,6 +429,8 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   #end(reason: CloseReason, description?: unknown): void {
     if (this.readyState === 'closed') return
     this.readyState = 'closed'
+    this.#held?.end()
+    this.#held = undefined
     this.#context.wheel.cancel(this)
     this.#context.removeSession(this)
     this.#context.counters.closed(this, reason, description)

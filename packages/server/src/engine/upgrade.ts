@@ -24,7 +24,7 @@ export function upgradeProblem(session: Session): EngineRejection | undefined {
 export function probe(session: Session, edge: Edge, timeoutMs: number): NodeJS.Timeout {
   session.probe(edge)
   return setTimeout(() => {
-    if (session.transport === edge) return
+    if (session.transport === edge || session.isTakingOver) return
     session.handleLimit('upgradeTimeout')
     edge.close({ discard: true })
     session.handleClosed(edge, 'transport close')

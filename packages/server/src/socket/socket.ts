@@ -162,7 +162,10 @@ export class Socket<
   get pressure(): number {
     return this.conn.pressure ?? 0
   }
-  /** Resolves when nothing waits to be sent to its client any more, or it has gone. */
+  /**
+   * Resolves when nothing waits to be sent to its client any more, or when the session has closed, whatever for: `connected` tells which. It
+   * never rejects, and may be called as often as one likes.
+   */
   drained(): Promise<void> {
     return whenDrained(this.conn)
   }
@@ -545,18 +548,27 @@ export class Socket<
   }
 }
 
-async function whenDrained(conn: EngineSession): Promise<void> {
-  while (conn.readyState === 'open' && (conn.pressure ?? 0) > 0) {
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        conn.off('drain', done)
-        conn.off('close', done)
-        resolve()
-      }
-      conn.on('drain', done)
-      conn.on('close', done)
-    })
-  }
+/** All who wait for a session wait for the same. */
+const drainings = new WeakMap<EngineSession, Promise<void>>()
+
+function whenDrained(conn: EngineSession): Promise<void> {
+  const isDrained = (): boolean => conn.readyState === 'closed' || (conn.pressure ?? 0) === 0
+  if (isDrained()) return Promise.resolve()
+  let draining = drainings.get(conn)
+  if (draining !== undefined) return draining
+  draining = new Promise<void>((resolve) => {
+    const look = (): void => {
+      if (!isDrained()) return
+      drainings.delete(conn)
+      conn.off('drain', look)
+      conn.off('close', look)
+      resolve()
+    }
+    conn.on('drain', look)
+    conn.on('close', look)
+  })
+  drainings.set(conn, draining)
+  return draining
 }
 
 /** Reasons after which the client comes back by itself (docs: connection state recovery). */

@@ -81,6 +81,11 @@ export class PollingTransport implements Edge, ExchangeHandler {
     return this.#parked !== undefined && this.#undecided === undefined && this.#parked.isHeldBack !== true
   }
 
+  /** A POST, whose body may be on its way yet. */
+  get isReading(): boolean {
+    return this.#posting !== undefined
+  }
+
   handleRequest(exchange: PollExchange): void {
     exchange.handler = this
     if (exchange.method === 'GET') this.#handleGet(exchange)
@@ -252,8 +257,8 @@ export class PollingTransport implements Edge, ExchangeHandler {
     exchange.readBody(this.#options.maxBodyBytes, (body) => {
       if (this.#posting !== exchange) return
       if (body === undefined) {
-        this.#posting = undefined
         this.#session.handleLimit('maxHttpBufferSize')
+        this.#endPost(exchange)
       } else this.#acceptBody(exchange, body)
     })
   }
@@ -262,15 +267,21 @@ export class PollingTransport implements Edge, ExchangeHandler {
     const former = this.#acceptedPost
     if (former !== undefined && former.exchange.stamp === exchange.stamp && former.body.equals(body)) {
       // A proxy repeats it, because it got no answer for the first (spec: CLU-45).
-      this.#posting = undefined
       exchange.answer(OK)
+      this.#endPost(exchange)
       return
     }
     this.#acceptedPost = exchange.isLocal || exchange.stamp === undefined ? undefined : { exchange, body }
     this.#readBody(body, exchange.isBinary, () => {
-      if (this.#posting === exchange) this.#posting = undefined
       exchange.answer(OK)
+      this.#endPost(exchange)
     })
+  }
+
+  #endPost(exchange: PollExchange): void {
+    if (this.#posting !== exchange) return
+    this.#posting = undefined
+    this.#session.handleRead(this)
   }
 
   #readBody(body: Buffer, isBinary: boolean, done: () => void): void {

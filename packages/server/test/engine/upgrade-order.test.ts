@@ -1,0 +1,133 @@
+// A client that says `5` before its last POST has been handled: the POST comes first, and what the WebSocket says comes after it.
+import type { Socket } from 'node:net'
+import { afterEach, expect, it } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
+import { PollingClient, start, websocket, WireSocket } from '../start.ts'
+import type { Started } from '../start.ts'
+
+let server: Started
+afterEach(() => server.close())
+
+const numbered = (from: number, to: number): string[] =>
+  Array.from({ length: to - from }, (_, n) => `42["n",${from + n}]`)
+const inOrder = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
+
+/** A polling client that is probing, its socket on the server, and what that hears. */
+async function probing(options: Parameters<typeof start>[0] = {}) {
+  server = await start(options)
+  const client = await new PollingClient(server.port).connect()
+  const connected = new Promise<any>((resolve) => server.io.once('connection', resolve))
+  await client.post('40')
+  const socket = await connected
+  const heard: unknown[] = []
+  socket.on('n', (n: number) => heard.push(n))
+  socket.on('disconnect', (reason: string) => heard.push(reason))
+  const ws = new WireSocket(server.port, websocket(4, `&sid=${client.sid}`))
+  await ws.until('open', () => ws.ws.readyState === 1)
+  ws.ws.send('2probe')
+  expect(await ws.next()).toBe('3probe')
+  return { client, socket, ws, heard }
+}
+
+it('[EIO-66, EIO-79] a POST that is handled in slices is handled to its end when `5` comes meanwhile, and before what comes after `5`', async () => {
+  const { client, socket, ws, heard } = await probing()
+  socket.once('n', () => {
+    ws.ws.send('5')
+    for (const packet of numbered(3_000, 3_600)) ws.ws.send(packet)
+  })
+  const posted = client.post(numbered(0, 3_000).join('\x1e'))
+
+  await expect.poll(() => heard.length, { timeout: 10_000, interval: 5 }).toBe(3_600)
+  expect(heard).toEqual(inOrder(3_600))
+  expect((await posted).body).toBe('ok')
+  expect(socket.conn.transport.name).toBe('websocket')
+  socket.emit('hello')
+  await ws.until('the event', () => ws.messages.includes('42["hello"]'))
+})
+
+it.each(['close', 'terminate'] as const)(
+  '[EIO-66, EIO-79] the end of the WebSocket (%s) comes after both',
+  async (how) => {
+    const { client, socket, ws, heard } = await probing()
+    const left = new Promise((resolve) => socket.once('disconnect', resolve))
+    socket.once('n', () => {
+      ws.ws.send('5')
+      ws.ws.send('42["n",3000]', () => ws.ws[how]())
+    })
+    client.post(numbered(0, 3_000).join('\x1e')).catch(() => {})
+
+    expect(await left).toBe('transport close')
+    expect(heard).toEqual([...inOrder(3_001), 'transport close'])
+    expect(server.io.engine.clientsCount).toBe(0)
+  },
+)
+
+it('[EIO-66] a handler of that POST that closes the session ends both', async () => {
+  const { client, socket, ws, heard } = await probing()
+  socket.on('n', (n: number) => {
+    if (n === 0) ws.ws.send('5')
+    if (n === 2_000) socket.disconnect(true)
+  })
+  client.post(numbered(0, 3_000).join('\x1e')).catch(() => {})
+  await ws.end()
+  const fetched = [await client.get(), await client.get()]
+
+  await expect.poll(() => server.io.engine.clientsCount, { timeout: 10_000, interval: 5 }).toBe(0)
+  expect(heard).toEqual([...inOrder(2_001), 'server namespace disconnect'])
+  expect(fetched.map(({ body }) => body)).toEqual([expect.stringMatching(/^40.*\x1e41$/), '1'])
+})
+
+it('[EIO-66] `upgradeTimeout` is for clients that say no `5`, not for a POST that takes longer', async () => {
+  const { client, socket, ws, heard } = await probing({ upgradeTimeout: 500 })
+  let slowMs = 0
+  socket.once('n', () => {
+    // In one write, so that the pong tells that `5` has been read.
+    const tcp = (ws.ws as unknown as { _socket: Socket })._socket
+    tcp.cork()
+    ws.ws.ping()
+    ws.ws.send('5')
+    tcp.uncork()
+    ws.ws.once('pong', () => (slowMs = 800))
+  })
+  socket.on('n', () => {
+    // From then on the handlers together take longer than the time-out.
+    const until = performance.now() + Math.min(slowMs, 8)
+    slowMs = Math.max(0, slowMs - 8)
+    while (performance.now() < until);
+  })
+  await client.post(numbered(0, 60_000).join('\x1e'))
+  ws.ws.send('42["n",60000]')
+
+  await expect.poll(() => heard.length, { timeout: 10_000, interval: 5 }).toBe(60_001)
+  expect(slowMs).toBe(0)
+  expect(server.io.stats().limits.upgradeTimeout).toBe(0)
+  expect(socket.conn.transport.name).toBe('websocket')
+})
+
+it('[EIO-66] what waits is bounded, where the WebSocket cannot be made to wait', async () => {
+  class Restless extends WebSocket {
+    override pause(): void {}
+  }
+  class Engine extends WebSocketServer {
+    constructor(options: object) {
+      super({ ...options, WebSocket: Restless as never, allowSynchronousEvents: true })
+    }
+  }
+  const { client, socket, ws, heard } = await probing({ wsEngine: Engine })
+  const left = new Promise((resolve) => socket.once('disconnect', resolve))
+  socket.once('n', () => {
+    ws.ws.send('5')
+    for (let i = 0; i < 30; i++) ws.ws.send(`42["n","${'x'.repeat(100_000)}"]`)
+  })
+  // Each handler takes its time: the POST is not done when the rest has come.
+  socket.on('n', () => {
+    const until = performance.now() + 1
+    while (performance.now() < until);
+  })
+  client.post(numbered(0, 10_000).join('\x1e')).catch(() => {})
+
+  expect(await left).toBe('transport error')
+  expect(heard.length).toBeLessThan(10_000)
+  expect(server.io.stats().limits.heldUpgradeBytes).toBe(1)
+  expect(server.io.engine.clientsCount).toBe(0)
+})
