@@ -6,6 +6,8 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
+    // A condition that is waited for holds in milliseconds; on a machine that does other work it may take seconds.
+    expect: { poll: { timeout: 10_000 } },
     projects: [
       {
         extends: true,
