@@ -17,7 +17,7 @@ interface ForeignWebSocket {
   on(event: 'message', listener: (data: Buffer | ArrayBuffer | string, isBinary?: boolean) => void): unknown
   on(event: 'close', listener: (code: number, reason: Buffer | string) => void): unknown
   on(event: 'error', listener: (error: Error) => void): unknown
-  send(data: string | Uint8Array, options: object, callback: (error?: Error) => void): void
+  send(data: string | Uint8Array, options: object, callback: (error?: Error | null) => void): void
   close(code?: number, reason?: string): void
   terminate?(): void
   pause?(): void
@@ -91,7 +91,7 @@ export class ForeignWebSocketTransport implements WebSocketEdge {
   deliver(batch: readonly OutgoingMessage[]): void {
     const count = batch.length
     this.writable = false
-    for (let i = 0; i < count; i++) this.#send(batch[i]!, i === count - 1 ? () => this.#flushed(count) : ignore)
+    for (let i = 0; i < count; i++) this.#send(batch[i]!, i === count - 1 ? (error) => this.#flushed(count, error) : ignore)
   }
 
   /** Frames of another node, for a WebSocket that makes its own: taken apart again. */
@@ -104,7 +104,8 @@ export class ForeignWebSocketTransport implements WebSocketEdge {
   #relay(data: string | Buffer): void {
     this.#relaying++
     this.writable = false
-    this.#ws.send(data, { compress: true, binary: typeof data !== 'string' }, () => {
+    this.#ws.send(data, { compress: true, binary: typeof data !== 'string' }, (error) => {
+      if (error && !this.#hasReported) return this.#report('transport error', new Error('write error', { cause: error }))
       if (--this.#relaying > 0 || this.#hasReported) return
       this.writable = true
       const bytes = this.#relayedBytes
@@ -122,13 +123,15 @@ export class ForeignWebSocketTransport implements WebSocketEdge {
     this.#ws.resume?.()
   }
 
-  #send(message: EnginePacket & { compress?: boolean }, callback: (error?: Error) => void): void {
+  #send(message: EnginePacket & { compress?: boolean }, callback: (error?: Error | null) => void): void {
     const codec = this.#session.protocol === 4 ? engineV4 : engineV3
     this.#ws.send(codec.encodePacket(message, this.supportsBinary), { compress: message.compress !== false }, callback)
   }
 
-  #flushed(count: number): void {
+  #flushed(count: number, error?: Error | null): void {
     if (this.#hasReported) return
+    // compat: that the connection is gone is told by its end; that something could not be sent comes first, and is an error.
+    if (error) return this.#report('transport error', new Error('write error', { cause: error }))
     this.writable = true
     this.#session.handleFlushed(this, count)
     this.#session.handleWritable(this)

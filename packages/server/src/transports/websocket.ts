@@ -315,7 +315,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
     this.#lose()
     if (this.#mustWait(() => this.socketFailed(error))) return
     this.#isClosing = true
-    this.#report('transport error', error)
+    this.#report(isMerelyGone(error) ? 'transport close' : 'transport error', error)
     this.#socket.destroy()
   }
 
@@ -341,6 +341,14 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
     this.#decoder.stop()
     this.#session.handleClosed(this, reason, description)
   }
+}
+
+/**
+ * compat: an error is what could not be written. A client that resets the connection has closed it; and where Node ends our half with the
+ * client's (TLS), so has one of which that is found out by a write.
+ */
+function isMerelyGone({ syscall, code }: NodeJS.ErrnoException): boolean {
+  return syscall === 'read' || (syscall === undefined && code === 'EPIPE')
 }
 
 function destroyOnTimeout(this: Socket): void {
