@@ -109,6 +109,8 @@ function begin(): void {
     observer.expected = 1
     observer.outOfOrder = 0
   }
+  // At once too: a short attack on a busy machine may be over before the first interval.
+  act()
   timer = setInterval(act, INTERVAL_MS)
 }
 
