@@ -1,10 +1,8 @@
 // The façade: puts engine, namespaces and HTTP server together, and forwards what is meant for the main namespace to it.
 import type { EventEmitter } from 'node:events'
-import { createServer } from 'node:http'
-import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { TidewireError } from '@tidewire/protocol'
 import { Adapter } from './adapter/adapter.ts'
 import type { Room, SocketId } from './adapter/adapter.ts'
 import type { BroadcastOperator, RemoteSocket } from './broadcast/operator.ts'
@@ -40,10 +38,9 @@ import type {
 import { clientFile } from './http/client-bundle.ts'
 import { healthAnswer } from './http/health.ts'
 import type { Readiness } from './http/health.ts'
-import { writeAnswer } from './http/plain-answer.ts'
+import { answerFirst, closeServer, createOwnServer, notAServer } from './http/http-server.ts'
+import type { HttpLike } from './http/http-server.ts'
 import type { AskedFor, PlainAnswer } from './http/plain-answer.ts'
-import { markOwn } from './http/observers.ts'
-import type { HttpServerLike } from './http/observers.ts'
 import { IdSource, processIds } from './ids.ts'
 import { HalfReceived } from './half-received.ts'
 import { JoinDeadline } from './join-deadline.ts'
@@ -68,11 +65,6 @@ import { debugScope } from './debug.ts'
 
 const debug = debugScope('socket.io:server')
 
-type HttpLike = HttpServerLike & {
-  listen(port: number): unknown
-  close(callback?: (error?: Error) => void): unknown
-  closeIdleConnections?(): void
-}
 type ConnectionListener<L extends EventsMap, E extends EventsMap, S extends EventsMap, D> = (socket: Socket<L, E, S, D>) => void
 
 const here = dirname(fileURLToPath(import.meta.url))
@@ -251,9 +243,7 @@ export class Server<
     const merged = { ...options, ...this.opts }
     if (typeof server === 'number' || typeof server === 'string') {
       const port = Number(server)
-      const own = createServer((_req, res) => {
-        res.writeHead(404).end()
-      })
+      const own = createOwnServer()
       this.#attachTo(own, merged)
       own.listen(port)
       return this
@@ -279,15 +269,7 @@ export class Server<
     engine.attach(server, { ...options, path: this.opts.path === undefined && options.path !== undefined ? normalizePath(options.path) : this.#path })
     const { health } = this.opts
     if (!this.#serveClient && (health === undefined || health === false)) return
-    const others = server.listeners('request').slice()
-    server.removeAllListeners('request')
-    server.on(
-      'request',
-      markOwn((req: IncomingMessage, res: ServerResponse) => {
-        if (writeAnswer(res, this.plainAnswer(req))) return
-        for (const other of others) Reflect.apply(other, server, [req, res])
-      }),
-    )
+    answerFirst(server, (req) => this.plainAnswer(req))
   }
 
   /** What the server answers besides the engine: its health, and the files of the client. @internal */
@@ -354,21 +336,10 @@ export class Server<
     // Then nobody comes any more; other nodes' requests that have come are served before this one leaves them.
     // What waits in the queue of the port would be reset with it: in a cluster it is closed just after a turn in which everything was taken.
     if (this.cluster !== undefined) await new Promise((resolve) => setImmediate(resolve))
-    const closed = this.#closeHttp()
+    const closed = this.httpServer === undefined ? Promise.resolve(undefined) : closeServer(this.httpServer)
     if (this.cluster !== undefined) await this.cluster.close(closed)
     await Promise.allSettled([...this._nsps.values()].map(async (namespace) => namespace.adapter.close()))
     callback?.(await closed)
-  }
-
-  #closeHttp(): Promise<Error | undefined> {
-    const server = this.httpServer
-    if (server === undefined) return Promise.resolve(undefined)
-    return new Promise((resolve) => {
-      server.close((error) => resolve(error))
-      // Kept-alive connections without a request would hold the server open until they time out.
-      server.closeIdleConnections?.()
-      setImmediate(() => server.closeIdleConnections?.())
-    })
   }
 
   // ---- namespaces
@@ -606,11 +577,4 @@ function normalizePath(path: string): string {
 
 function isClass(value: Function): boolean {
   return /^class\b/.test(Function.prototype.toString.call(value))
-}
-
-function notAServer(got: Function): TidewireError {
-  return new TidewireError(
-    'TW_ERR_CONFIG',
-    `Cannot attach to a function; got ${got.name || 'an Express application?'}, expected an http.Server. Create the server with http.createServer(app) and pass that`,
-  )
 }
