@@ -1,9 +1,9 @@
 // What clients do that break off, send nonsense or do nothing, each with the answer it must get. One entry is one short life.
-import { frame } from '../generator/websocket-connection.ts'
 import type { Random } from '@tidewire/testkit/random'
-import { RawSocket, get, post, upgrade } from './raw-socket.ts'
-import type { HttpAnswer } from './raw-socket.ts'
-import { pause } from './tally.ts'
+import { RawConnection } from '@tidewire/testkit/raw-connection'
+import type { Answer } from '@tidewire/testkit/raw-connection'
+import { frame } from '../generator/websocket-connection.ts'
+import { pause, within } from './tally.ts'
 import { DEADLINE_MS, PING_INTERVAL_MS, PING_TIMEOUT_MS } from './words.ts'
 
 const POLLING = 'EIO=4&transport=polling'
@@ -15,21 +15,34 @@ function assert(condition: boolean, text: string): asserts condition {
   if (!condition) throw new Error(text)
 }
 
-async function withSocket<T>(port: number, use: (raw: RawSocket) => Promise<T>): Promise<T> {
-  const raw = new RawSocket(port)
+const get = (query: string): string => `GET /socket.io/?${query} HTTP/1.1\r\nHost: x\r\n\r\n`
+
+const post = (query: string, body: string, length = Buffer.byteLength(body)): string =>
+  `POST /socket.io/?${query} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain;charset=UTF-8\r\nContent-Length: ${length}\r\n\r\n${body}`
+
+const upgrade = (query: string): string =>
+  `GET /socket.io/?${query} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
+
+async function withConnection<T>(port: number, use: (raw: RawConnection) => Promise<T>): Promise<T> {
+  const raw = await within(RawConnection.open({ port }), DEADLINE_MS, 'connect')
   try {
-    await raw.connected()
     return await use(raw)
   } finally {
     raw.destroy()
   }
 }
 
-const request = (port: number, bytes: string): Promise<HttpAnswer> =>
-  withSocket(port, (raw) => {
-    raw.write(bytes)
-    return raw.answer()
-  })
+async function answerTo(raw: RawConnection, bytes: string): Promise<Answer> {
+  raw.socket.write(bytes)
+  const answer = await within(raw.next(), DEADLINE_MS, 'answer')
+  assert(answer !== undefined, 'closed without an answer')
+  return answer
+}
+
+/** The next text message of the server, or undefined when it has closed. */
+const textOf = (raw: RawConnection): Promise<string | undefined> => within(raw.text(), DEADLINE_MS, 'message')
+
+const request = (port: number, bytes: string): Promise<Answer> => withConnection(port, (raw) => answerTo(raw, bytes))
 
 /** A session on polling, its namespace joined; its query. */
 async function openPolling(port: number): Promise<string> {
@@ -50,20 +63,19 @@ async function assertAlive(port: number, query: string): Promise<void> {
   assert(answer.body.split('\u001e').includes('437[1]'), `echo answered with ${answer.status} ${answer.body}`)
 }
 
-async function openWebSocket(raw: RawSocket, connectNamespace = true): Promise<void> {
-  raw.write(upgrade(WEBSOCKET))
-  const head = await raw.head()
-  assert(head.startsWith('HTTP/1.1 101'), `upgrade answered with ${head.slice(0, 40)}`)
-  assert((await raw.text()).startsWith('0{'), 'no handshake')
+async function openWebSocket(raw: RawConnection, connectNamespace = true): Promise<void> {
+  const { status } = await answerTo(raw, upgrade(WEBSOCKET))
+  assert(status === 101, `upgrade answered with ${status}`)
+  assert((await textOf(raw))?.startsWith('0{') === true, 'no handshake')
   if (!connectNamespace) return
-  raw.write(frame('40'))
-  assert((await raw.text()).startsWith('40{'), 'no CONNECT')
+  raw.socket.write(frame('40'))
+  assert((await textOf(raw))?.startsWith('40{') === true, 'no CONNECT')
 }
 
 /** Ends in a close of the WebSocket, whatever comes before. */
-async function assertClosed(raw: RawSocket, what: string): Promise<void> {
-  while ((await raw.text()) !== 'closed');
-  await raw.closed(what)
+async function assertClosed(raw: RawConnection, what: string): Promise<void> {
+  while ((await textOf(raw)) !== undefined);
+  await within(raw.closed(), DEADLINE_MS, `${what}: close`)
 }
 
 const BAD_MESSAGES = [
@@ -104,52 +116,52 @@ const BAD_REQUESTS: readonly [string, number][] = [
 export const abuses: Readonly<Record<string, Abuse>> = {
   'a body that never comes': async (port) => {
     const query = await openPolling(port)
-    await withSocket(port, async (raw) => {
-      raw.write(post(query, '42["echo"', 1_000))
+    await withConnection(port, async (raw) => {
+      raw.socket.write(post(query, '42["echo"', 1_000))
       await pause(50)
     })
   },
   'a poll that is aborted': async (port) => {
     const query = await openPolling(port)
-    await withSocket(port, async (raw) => {
-      raw.write(get(query))
+    await withConnection(port, async (raw) => {
+      raw.socket.write(get(query))
       await pause(50)
     })
   },
   'half a request': (port, random) =>
-    withSocket(port, async (raw) => {
-      raw.write(get(POLLING).slice(0, 1 + random.below(40)))
+    withConnection(port, async (raw) => {
+      raw.socket.write(get(POLLING).slice(0, 1 + random.below(40)))
       await pause(100)
     }),
-  'a WebSocket that breaks off': (port) => withSocket(port, (raw) => openWebSocket(raw)),
+  'a WebSocket that breaks off': (port) => withConnection(port, (raw) => openWebSocket(raw)),
   'a WebSocket handshake that breaks off': (port) =>
-    withSocket(port, async (raw) => {
-      raw.write(upgrade(WEBSOCKET))
+    withConnection(port, async (raw) => {
+      raw.socket.write(upgrade(WEBSOCKET))
     }),
   'half a frame': (port) =>
-    withSocket(port, async (raw) => {
+    withConnection(port, async (raw) => {
       await openWebSocket(raw)
-      raw.write(frame('42["echo","never finished"]').subarray(0, 12))
+      raw.socket.write(frame('42["echo","never finished"]').subarray(0, 12))
       await pause(20)
     }),
   'a bad packet': (port, random) =>
-    withSocket(port, async (raw) => {
+    withConnection(port, async (raw) => {
       await openWebSocket(raw)
       const message = random.pick(BAD_MESSAGES)
-      raw.write(frame(message))
+      raw.socket.write(frame(message))
       await assertClosed(raw, `after ${JSON.stringify(message)}`)
     }),
   'a bad frame': (port, random) =>
-    withSocket(port, async (raw) => {
+    withConnection(port, async (raw) => {
       await openWebSocket(raw)
       const bytes = random.pick(BAD_FRAMES)
-      raw.write(bytes)
+      raw.socket.write(bytes)
       await assertClosed(raw, `after ${bytes.toString('hex')}`)
     }),
   'a message too large': (port) =>
-    withSocket(port, async (raw) => {
+    withConnection(port, async (raw) => {
       await openWebSocket(raw)
-      raw.write(Buffer.from('81ff000000000010000000000000', 'hex'))
+      raw.socket.write(Buffer.from('81ff000000000010000000000000', 'hex'))
       await assertClosed(raw, 'after 1 MiB')
     }),
   'a bad request': async (port, random) => {
@@ -158,35 +170,31 @@ export const abuses: Readonly<Record<string, Abuse>> = {
     assert(status === wanted, `${bytes.slice(0, 60)} answered with ${status}`)
   },
   'no namespace': (port) =>
-    withSocket(port, async (raw) => {
+    withConnection(port, async (raw) => {
       await openWebSocket(raw, false)
       await assertClosed(raw, 'of a client without a namespace')
     }),
   'no answer to pings': (port) =>
-    withSocket(port, async (raw) => {
+    withConnection(port, async (raw) => {
       await openWebSocket(raw)
-      while (true) {
-        const text = await raw.text()
-        if (text === 'closed') break
-        assert(text === '2', `got ${text}`)
-      }
-      await raw.closed('of a client that does not answer', PING_INTERVAL_MS + PING_TIMEOUT_MS + DEADLINE_MS)
+      for (let text = await textOf(raw); text !== undefined; text = await textOf(raw)) assert(text === '2', `got ${text}`)
+      await within(raw.closed(), PING_INTERVAL_MS + PING_TIMEOUT_MS + DEADLINE_MS, 'of a client that does not answer: close')
     }),
   'a probe that breaks off': async (port) => {
     const query = await openPolling(port)
-    await withSocket(port, async (raw) => {
-      raw.write(upgrade(query.replace('polling', 'websocket')))
-      assert((await raw.head()).startsWith('HTTP/1.1 101'), 'no upgrade')
-      raw.write(frame('2probe'))
-      assert((await raw.text()) === '3probe', 'no answer to the probe')
+    await withConnection(port, async (raw) => {
+      const { status } = await answerTo(raw, upgrade(query.replace('polling', 'websocket')))
+      assert(status === 101, `upgrade answered with ${status}`)
+      raw.socket.write(frame('2probe'))
+      assert((await textOf(raw)) === '3probe', 'no answer to the probe')
     })
     await assertAlive(port, query)
     await request(port, post(query, '1'))
   },
   'two polls at once': async (port) => {
     const query = await openPolling(port)
-    await withSocket(port, async (raw) => {
-      raw.write(get(query))
+    await withConnection(port, async (raw) => {
+      raw.socket.write(get(query))
       await pause(20)
       const { status } = await request(port, get(query))
       assert(status === 400, `the second answered with ${status}`)

@@ -8,8 +8,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Run } from '../pairs/scenario.ts'
-import { RawConnection } from './raw-connection.ts'
-import type { Target } from './raw-connection.ts'
+import { RawConnection } from '@tidewire/testkit/raw-connection'
+import type { Target } from '@tidewire/testkit/raw-connection'
 import { tls } from '../../../packages/client/test/start-tls.ts'
 
 /** An application that answers the routes below, not listening yet. */

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { tls } from '../../../packages/client/test/start-tls.ts'
 import type { Run, Scenario } from '../pairs/scenario.ts'
-import { RawConnection } from './raw-connection.ts'
+import { RawConnection } from '@tidewire/testkit/raw-connection'
 
 interface Answer {
   status: number

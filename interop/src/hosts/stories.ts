@@ -6,7 +6,7 @@ import type { Run } from '../pairs/scenario.ts'
 import { connected, client, dial, serve } from './host.ts'
 import type { Host } from './host.ts'
 import { PAGE } from './host-table.ts'
-import type { Answer, RawConnection } from './raw-connection.ts'
+import type { Answer, RawConnection } from '@tidewire/testkit/raw-connection'
 import { POLL, UPGRADE, sidOf, until } from './scenarios-node-http.ts'
 
 const require = createRequire(import.meta.url)

@@ -1,6 +1,6 @@
 // Binary events whose attachments are too many, missing, or not what the packet says.
+import { BINARY, frame } from '@tidewire/testkit/frames'
 import type { Family } from '../case.ts'
-import { BINARY, frame } from '../wire/websocket.ts'
 
 const CLOSED = /^(?:closed|handled as no binary)/
 

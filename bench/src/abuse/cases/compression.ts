@@ -1,7 +1,7 @@
 // permessage-deflate: who may ask for it, and what a kilobyte becomes.
+import { TEXT, frame } from '@tidewire/testkit/frames'
 import { constants, deflateRawSync } from 'node:zlib'
 import type { Attack, Family } from '../case.ts'
-import { TEXT, frame } from '../wire/websocket.ts'
 import type { RawWebSocket } from '../wire/websocket.ts'
 
 const OFFER = {

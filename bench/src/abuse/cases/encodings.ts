@@ -1,6 +1,6 @@
 // Bytes that are no text, text that is no base64, digits that are no packet.
+import { TEXT, frame } from '@tidewire/testkit/frames'
 import type { Family } from '../case.ts'
-import { TEXT, frame } from '../wire/websocket.ts'
 
 const INVALID_UTF8 = [
   Buffer.from([0x34, 0x32, 0xff, 0xfe]),

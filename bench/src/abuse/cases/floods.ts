@@ -1,7 +1,7 @@
 // More of what is allowed than anybody needs.
+import { TEXT, frame } from '@tidewire/testkit/frames'
 import type { Family } from '../case.ts'
 import { each } from '../case.ts'
-import { TEXT, frame } from '../wire/websocket.ts'
 
 const SEPARATOR = String.fromCharCode(30)
 

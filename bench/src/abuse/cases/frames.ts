@@ -1,7 +1,7 @@
 // WebSocket frames by the thousand, in the wrong order, or of no known kind.
 import { setTimeout as delay } from 'node:timers/promises'
+import { BINARY, TEXT, frame, frameHead } from '@tidewire/testkit/frames'
 import type { Family } from '../case.ts'
-import { BINARY, TEXT, frame, frameHead } from '../wire/websocket.ts'
 
 const CONTINUATION = 0
 const CLOSE = 8

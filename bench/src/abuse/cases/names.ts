@@ -1,4 +1,5 @@
 // Names and packets that mean something to JavaScript, or nothing to Socket.IO.
+import { TEXT, frame } from '@tidewire/testkit/frames'
 import type { Attack, Family } from '../case.ts'
 
 const PROTOTYPE_NAMES = [
@@ -193,7 +194,6 @@ export const names: Family = {
       acceptable: /^(?:ignored|closed)/,
       async run(attack) {
         const socket = await attack.join()
-        const { frame, TEXT } = await import('../wire/websocket.ts')
         const count = attack.share(200_000)
         const chunks = (function* () {
           for (let sent = 0; sent < count; sent += 500)

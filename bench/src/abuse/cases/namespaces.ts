@@ -1,6 +1,6 @@
 // Namespaces and rooms by the thousand.
+import { TEXT, frame } from '@tidewire/testkit/frames'
 import type { Attack, Family } from '../case.ts'
-import { TEXT, frame } from '../wire/websocket.ts'
 import type { RawWebSocket } from '../wire/websocket.ts'
 
 /** Packets in batches of 200 frames, so that the attacker's core is not what is measured. */

@@ -1,6 +1,6 @@
 // JSON that is nested deeper than a stack: read, echoed, relayed, acknowledged.
+import { BINARY, frame } from '@tidewire/testkit/frames'
 import type { Family } from '../case.ts'
-import { BINARY, frame } from '../wire/websocket.ts'
 
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
 const nestedObject = (depth: number): string => '{"a":'.repeat(depth) + '1' + '}'.repeat(depth)

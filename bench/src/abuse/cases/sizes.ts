@@ -1,6 +1,6 @@
 // More bytes than a server should take, announced or sent.
+import { BINARY, TEXT, frame, frameHead } from '@tidewire/testkit/frames'
 import type { Family } from '../case.ts'
-import { BINARY, TEXT, frame, frameHead } from '../wire/websocket.ts'
 
 const TWO_MEGABYTES = 2_000_000
 

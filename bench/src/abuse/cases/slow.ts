@@ -1,8 +1,8 @@
 // Clients that send slowly, or do not read.
 import { setTimeout as delay } from 'node:timers/promises'
+import { TEXT, frame } from '@tidewire/testkit/frames'
 import type { Family } from '../case.ts'
 import { each } from '../case.ts'
-import { TEXT, frame } from '../wire/websocket.ts'
 
 export const slow: Family = {
   name: 'slow clients',

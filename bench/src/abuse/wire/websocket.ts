@@ -1,6 +1,7 @@
 // A WebSocket by hand: any frame, whole, cut or wrong, can be sent; what comes is read only as far as the cases need it.
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
+import { TEXT, frame } from '@tidewire/testkit/frames'
 
 export interface OpenOptions {
   readonly query?: string
@@ -9,43 +10,6 @@ export interface OpenOptions {
   readonly rest?: Buffer
 }
 
-export interface FrameOptions {
-  readonly isFinal?: boolean
-  readonly reserved?: number
-  readonly isMasked?: boolean
-}
-
-/** A client's frame. The mask is zero, which is one like any other and leaves the payload as it is. */
-export function frame(
-  opcode: number,
-  payload: string | Buffer = '',
-  { isFinal = true, reserved = 0, isMasked = true }: FrameOptions = {},
-): Buffer {
-  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
-  return Buffer.concat([frameHead(opcode, bytes.length, { isFinal, reserved, isMasked }), bytes])
-}
-
-export function frameHead(
-  opcode: number,
-  length: number | bigint,
-  { isFinal = true, reserved = 0, isMasked = true }: FrameOptions = {},
-): Buffer {
-  const first = (isFinal ? 0x80 : 0) | (reserved << 4) | opcode
-  const mask = isMasked ? 0x80 : 0
-  let head: Buffer
-  if (length < 126) head = Buffer.from([first, mask | Number(length)])
-  else if (length < 65_536) head = Buffer.from([first, mask | 126, Number(length) >> 8, Number(length) & 255])
-  else {
-    head = Buffer.alloc(10)
-    head[0] = first
-    head[1] = mask | 127
-    head.writeBigUInt64BE(BigInt(length), 2)
-  }
-  return isMasked ? Buffer.concat([head, Buffer.alloc(4)]) : head
-}
-
-export const TEXT = 1
-export const BINARY = 2
 const CLOSE = 8
 const PING = 9
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='

@@ -2,23 +2,12 @@
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { once } from 'node:events'
+import { TEXT, frame } from '@tidewire/testkit/frames'
 import { websocket } from '../start.ts'
 
-/** A client's frame; its mask is zero, so that the payload stands as it is. */
-export function maskedFrame(payload: string | Buffer, opcode = 1, isFinal = true): Buffer {
-  const bytes = Buffer.from(payload)
-  const first = (isFinal ? 0x80 : 0) | opcode
-  if (bytes.length < 126) return Buffer.concat([Buffer.from([first, 0x80 | bytes.length, 0, 0, 0, 0]), bytes])
-  if (bytes.length < 65_536)
-    return Buffer.concat([
-      Buffer.from([first, 0x80 | 126, bytes.length >> 8, bytes.length & 255, 0, 0, 0, 0]),
-      bytes,
-    ])
-  const head = Buffer.alloc(14)
-  head[0] = first
-  head[1] = 0x80 | 127
-  head.writeUInt32BE(bytes.length, 6)
-  return Buffer.concat([head, bytes])
+/** A client's frame, with what most of them are as defaults. */
+export function maskedFrame(payload: string | Buffer, opcode: number = TEXT, isFinal = true): Buffer {
+  return frame(opcode, payload, { isFinal })
 }
 
 export class RawWebSocket {

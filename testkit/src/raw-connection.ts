@@ -1,8 +1,11 @@
-// One connection on which literal HTTP/1.1 is spoken, request after request: what keeps it, and who answers, shows in the answers alone.
+// One connection on which literal HTTP/1.1 is spoken, request after request, and frames of a WebSocket after a 101: what keeps it, and who
+// answers, shows in the answers alone. One reader at a time.
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+
+const CLOSE = 8
 
 export interface Answer {
   status: number
@@ -80,6 +83,16 @@ export class RawConnection {
     }
   }
 
+  /** After a 101: the next message of the server as text; undefined when it closes the WebSocket, or the connection ends. */
+  async text(): Promise<string | undefined> {
+    for (;;) {
+      const frame = this.#readFrame()
+      if (frame !== undefined) return frame.opcode === CLOSE ? undefined : frame.payload
+      if (this.#isClosed) return undefined
+      await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
+  }
+
   async closed(): Promise<void> {
     while (!this.#isClosed) await new Promise<void>((resolve) => (this.#wake = resolve))
   }
@@ -126,6 +139,16 @@ export class RawConnection {
       chunks.push(this.#bytes.subarray(line + 2, line + 2 + size))
       from = next
     }
+  }
+
+  #readFrame(): { opcode: number; payload: string } | undefined {
+    const bytes = this.#bytes
+    if (bytes.length < 2 || (bytes[1] === 126 && bytes.length < 4)) return undefined
+    if (bytes[1]! > 126) throw new Error('a frame of unexpected length')
+    const [from, length] = bytes[1] === 126 ? [4, bytes.readUInt16BE(2)] : [2, bytes[1]!]
+    if (bytes.length < from + length) return undefined
+    this.#bytes = bytes.subarray(from + length)
+    return { opcode: bytes[0]! & 15, payload: bytes.toString('utf8', from, from + length) }
   }
 
   /** Ends it at once. */
