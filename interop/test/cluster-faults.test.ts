@@ -101,10 +101,9 @@ describe.skipIf(unavailable !== undefined)('nodes that fail', () => {
     expect((await again).body).toBe('432["after"]')
     expect(performance.now() - startedAt).toBeLessThan(2_000)
     expect((await said).body).toBe('ok')
-    // It was there: the owner had it on the link that is dead now.
-    expect(
-      await nodes[0]!.until('the death is noticed', ({ event }) => event === 'sessions-lost'),
-    ).toMatchObject({ remote: 1 })
+    // It was there: the owner had it on the link that is dead now. So may be the POST, if its node died before it could report the answer.
+    const lost = await nodes[0]!.until('the death is noticed', ({ event }) => event === 'sessions-lost')
+    expect([1, 2]).toContain(lost['remote'])
     expect(nodes[0]!.count('disconnect')).toBe(0)
   }, 60_000)
 
