@@ -1,5 +1,5 @@
 // `node --conditions=tidewire-source scripts/autobahn.mjs [--all] [--update-docs] [case ...]`: runs the Autobahn test suite (fuzzing client)
-// against an echo server made of our RFC 6455 codec: cases 1-7 and 10, with `--all` (`npm run autobahn:all`, a quarter of an hour) also 9
+// against an echo server made of our RFC 6455 codec: cases 1-7 and 10, with `--all` (`npm run autobahn:all`, up to an hour) also 9
 // (large messages), and 12 and 13 (compression) against a Server with `perMessageDeflate`. The suite is Python 2 only: it is installed from
 // PyPI into .cache/autobahn for the Python 2.7 found here; without one the run is skipped, loudly. Reports are left in artifacts/autobahn,
 // with `--update-docs` the outcome in docs/autobahn.md. Exit 1 when a case failed or none ran.

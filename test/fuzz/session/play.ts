@@ -51,6 +51,7 @@ type Played = Omit<Transcript, 'heard' | 'ending'>
 
 const DEADLINE_MS = 30_000
 const POLICY_VIOLATION = 1008
+const ENDED_BY_SERVER = new Set(['forced close', 'forced server close', 'parse error', 'transport error'])
 const agent = new Agent({ keepAlive: true, maxSockets: 64 })
 
 function fetchText(port: number, method: string, path: string, body?: string | Buffer): Promise<{ status: number; text: string; bytes: Buffer }> {
@@ -108,7 +109,9 @@ export async function play(port: number, run: string, session: Session): Promise
   const played = session.transport === 'websocket' ? await playWebSocket(port, query, session) : await playPolling(port, query, session)
   const { text } = await fetchText(port, 'GET', `/log?run=${run}`)
   const heard = JSON.parse(text) as Heard
-  return { ...played, ending: endingOf(heard), heard }
+  const ending = endingOf(heard)
+  // Over polling the end of a session is seen late: what the application was told is certain.
+  return { ...played, isAlive: played.isAlive && (ending === undefined || !ENDED_BY_SERVER.has(ending)), ending, heard }
 }
 
 /** A masked frame; the mask is zero. */

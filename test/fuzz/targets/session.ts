@@ -63,7 +63,7 @@ function isPacketOfStranger(texts: readonly string[]): boolean {
   const joined = new Set(['/'])
   for (const text of texts) {
     const [, type, nsp = '/'] = /^([0-6])(?:\d+-)?(\/[^,?]*)?/.exec(text) ?? []
-    if ((type === '0' && joined.has(nsp)) || type === '4') return true
+    if ((type === '0' && (nsp === '/' || joined.has(nsp))) || type === '4') return true
     if (type === '0') joined.add(nsp)
     else if (type !== undefined && (!joined.has(nsp) || !['/', '/a', '/admin'].includes(nsp))) return true
     if (type === '1') joined.delete(nsp)
@@ -99,7 +99,7 @@ function knownOf(session: Session, ours: Transcript, theirs: Transcript): KnownD
   if (hasSeveralAtOnce(session) && (!theirs.isAlive || texts.some((text) => text.startsWith('1')) || hasConnectTwice(texts))) return 'several packets in one body or read, one of which ends the session, leaves a namespace or joins it twice'
   if (revision === 4 && texts.some((text) => !decodeOurs(4, [text]).isRefused && decodeTheirs(socketParser5.module, [text]).isRefused)) return 'revision 4: reserved event names, data of another shape'
   if (revision === 4 && texts.some((text) => /^[0-6](?:\d+-)?\/(?:\/|[^,]*[^\w/,?=&-])/.test(text))) return 'revision 4: a namespace that is no plain path of a URL'
-  if (revision === 4 && isPacketOfStranger(texts)) return 'revision 4: a packet for a namespace that is not joined, CONNECT for one that is, ERROR'
+  if (revision === 4 && isPacketOfStranger(texts)) return 'revision 4: a packet for a namespace that is not joined, CONNECT for one that is or for `/`, ERROR'
   if (texts.some((text) => Number(/^\d(?:\d+-)?(?:\/[^,]*,)?(\d+)/.exec(text)?.[1] ?? 0) > Number.MAX_SAFE_INTEGER)) return 'an acknowledgement id above 2^53'
   const name = knownText(revision, chunksOf(session)) ?? texts.map((text) => knownText(revision, [text])).find((known) => known !== undefined)
   if (name !== undefined) return name
