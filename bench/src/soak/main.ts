@@ -109,7 +109,9 @@ console.log(
 const traffic = startTraffic({ port: server.port, ...numbers, tally })
 const stopping = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort())
+let isOver = false
 const died = server.died.then((how) => {
+  if (isOver) return
   tally.fail(`the server ended with ${how}`)
   stopping.abort()
   save()
@@ -154,4 +156,5 @@ console.log(text)
 if (values['update-docs']) updateDocument(document, [text])
 console.log(`[soak] ${isGood ? 'passed' : 'FAILED'}`)
 process.exitCode = isGood ? 0 : 1
+isOver = true
 await kill(server.child)
