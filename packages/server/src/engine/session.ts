@@ -384,8 +384,9 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
       this.#closeEdge({ discard: true })
       return
     }
-    // Nothing to wait for: what comes after, in the same read perhaps, is not heard any more.
-    if (this.#outbox.length === 0 && this.#edge?.writable === true) this.#closeEdge()
+    // Nothing to wait for: what comes after, in the same read perhaps, is not heard any more. A poll is answered at the end of the turn, with
+    // what else there is to say.
+    if (this.#outbox.length === 0 && this.#edge?.writable === true && this.#edge.name !== 'polling') this.#closeEdge()
     else this.#scheduleFlush()
   }
 
