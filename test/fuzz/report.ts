@@ -1,5 +1,5 @@
 // docs/fuzz.md: what was run last, and what came out.
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import process from 'node:process'
 import type { TargetResult } from './runner.ts'
@@ -10,6 +10,8 @@ interface FuzzRun {
   readonly commit: string
   readonly results: readonly TargetResult[]
 }
+
+const NOTES = '## Notes'
 
 const INTRODUCTION = `# Fuzzing
 
@@ -39,5 +41,7 @@ export function updateDocument(file: string, { seed, seconds, commit, results }:
     ...known,
     '',
   ].join('\n')
-  writeFileSync(file, text)
+  // What people have written at the end of the page stays.
+  const old = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  writeFileSync(file, text + (old.includes(NOTES) ? `\n${old.slice(old.indexOf(NOTES))}` : ''))
 }
