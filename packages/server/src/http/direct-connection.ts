@@ -26,6 +26,8 @@ export interface DirectHost {
   /** A time-out that code of the application has set on the socket. */
   handleTimeout(socket: Socket): void
   forget(connection: DirectConnection): void
+  /** The asynchronous context in which the server was told to listen: that of its connections. */
+  readonly listeningContext: AsyncResource
 }
 
 /** compat: libraries that shut servers down look for the response that a socket is waiting for. */
@@ -34,6 +36,12 @@ type BusySocket = Socket & { _httpMessage?: DirectExchange | undefined }
 const EMPTY = Buffer.alloc(0)
 // perf: 43 ns a connection and 74 ns a chunk; AsyncLocalStorage.snapshot() costs 15 µs.
 const CONTEXT_OPTIONS = { requireManualDestroy: true }
+
+/** Of whoever calls. */
+export function createContext(): AsyncResource {
+  return new AsyncResource('TIDEWIRE_HTTP', CONTEXT_OPTIONS)
+}
+
 /** What a client may have sent beyond the request that is being served before it is made to wait. */
 const MAX_AHEAD_BYTES = LIMITS.directAheadBytes.default
 
@@ -51,15 +59,15 @@ export class DirectConnection implements SocketOwner {
   #isKeptAlive = true
   /**
    * Runs in the asynchronous context of the server's listeners for connections, as node:http runs its listeners.
-   * perf: a third of a handshake, so only where one of them can have changed the context that the connection has by itself.
+   * perf: one of its own costs a third of a handshake, so only where one of them can have changed the context in which the server listens.
    */
-  readonly #context: AsyncResource | undefined
+  readonly #context: AsyncResource
 
   /** `isShared`: other listeners of the server have been told of the connection. */
   constructor(socket: Socket, host: DirectHost, isShared: boolean) {
     this.#socket = socket
     this.#host = host
-    if (isShared) this.#context = new AsyncResource('TIDEWIRE_HTTP', CONTEXT_OPTIONS)
+    this.#context = isShared ? createContext() : host.listeningContext
     this.since = host.now
     own(socket, this, isShared)
   }
@@ -86,8 +94,7 @@ export class DirectConnection implements SocketOwner {
   // ---- in
 
   socketData(chunk: Buffer): void {
-    if (this.#context === undefined) this.receive(chunk)
-    else this.#context.runInAsyncScope(receive, undefined, this, chunk)
+    this.#context.runInAsyncScope(receive, undefined, this, chunk)
   }
 
   receive(chunk: Buffer): void {

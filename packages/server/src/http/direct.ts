@@ -2,7 +2,8 @@
 // with a request. What is not plainly ours goes on to node:http, as if nothing had been there (docs/decisions/0006).
 import { Server } from 'node:http'
 import { Socket } from 'node:net'
-import { DirectConnection } from './direct-connection.ts'
+import type { AsyncResource } from 'node:async_hooks'
+import { DirectConnection, createContext } from './direct-connection.ts'
 import type { DirectHost } from './direct-connection.ts'
 import type { RequestHead } from './request-head.ts'
 import { LIMITS } from '../limits.ts'
@@ -36,6 +37,7 @@ class Front implements DirectHost {
   readonly #connections = new Set<DirectConnection>()
   #sweeping: NodeJS.Timeout | undefined
   #wasListening: boolean
+  #listeningContext: AsyncResource | undefined
 
   constructor(server: Server, path: string, engine: DirectEngine, others: (socket: Socket) => void) {
     this.#server = server
@@ -46,6 +48,7 @@ class Front implements DirectHost {
     this.#wasListening = server.listening
     server.on('listening', () => {
       this.#wasListening = true
+      this.#listeningContext = undefined
     })
     this.#joinClosing()
   }
@@ -75,6 +78,11 @@ class Front implements DirectHost {
     if (!mayAccept || !(socket instanceof Socket) || 'encrypted' in socket) return this.#others(socket)
     this.#connections.add(new DirectConnection(socket, this, this.#server.listenerCount('connection') > 1))
     this.#sweeping ??= setInterval(() => this.#sweep(), SWEEP_MS).unref()
+  }
+
+  /** Asked for in it, as a connection comes. */
+  get listeningContext(): AsyncResource {
+    return (this.#listeningContext ??= createContext())
   }
 
   get keepAliveMs(): number {
