@@ -64,7 +64,7 @@ it('every context of a bad request is in it', () => {
   const names = new Set(
     packages
       .flatMap((folder) => [...sources(folder)])
-      .flatMap((text) => [...text.matchAll(/\bname: '([A-Z]+(?:_[A-Z]+)+)'/g)].map(([, name]) => name!)),
+      .flatMap((text) => [...text.matchAll(/\b(?:name: |unavailable\()'([A-Z]+(?:_[A-Z]+)+)'/g)].map(([, name]) => name!)),
   )
 
   const documented = [...document.matchAll(/^\| `([A-Z]+(?:_[A-Z]+)+)` \| [134]/gm)].map(([, name]) => name!)
