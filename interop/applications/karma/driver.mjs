@@ -2,9 +2,11 @@
 import karma from 'karma'
 
 const trace = []
+// Karma's page sends logs at once and results together until it is upgraded to WebSocket: their order tells how fast the machine is.
+const logs = []
 function Recorder() {
   this.onBrowserStart = (browser, info) => trace.push(['start', browser.name.split(' ')[0], info?.total])
-  this.onBrowserLog = (_browser, log, type) => trace.push(['log', type, log])
+  this.onBrowserLog = (_browser, log, type) => logs.push(['log', type, log])
   this.onSpecComplete = (_browser, { description, suite, success, skipped, log }) =>
     trace.push([
       'spec',
@@ -50,6 +52,6 @@ const code = await new Promise((resolve, reject) => {
   const server = new karma.Server(config, resolve)
   server.start().catch(reject)
 })
-trace.push(['code', code])
+trace.push(...logs, ['code', code])
 console.log(JSON.stringify(trace))
 process.exit(0)
