@@ -43,7 +43,10 @@ export class HttpUpgrade implements UpgradeExchange {
   }
 
   get isGone(): boolean {
-    return this.#socket.destroyed
+    const socket = this.#socket
+    // One who has ended its half while an answer was awaited would not be heard to end again.
+    if (socket.readableEnded) socket.destroy()
+    return socket.destroyed
   }
 
   openResponse(mayAnswer: boolean): ServerResponse {

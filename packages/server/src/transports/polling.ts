@@ -67,6 +67,10 @@ export class PollingTransport implements Edge, ExchangeHandler {
   #acceptedPost: AcceptedPost | undefined
   /** A client that posts text in the binary form reads it too (spec: EIO-11). */
   #prefersBinary = false
+  /** A body that has come whole is being handled, in slices perhaps. */
+  #isHandling = false
+  /** What has ended the session meanwhile: those who send and leave lose nothing. */
+  #lost: Error | undefined
   #mustClose = false
   #isShutdown = false
   #isDead = false
@@ -272,9 +276,12 @@ export class PollingTransport implements Edge, ExchangeHandler {
       return
     }
     this.#acceptedPost = exchange.isLocal || exchange.stamp === undefined ? undefined : { exchange, body }
+    this.#isHandling = true
     this.#readBody(body, exchange.isBinary, () => {
+      this.#isHandling = false
       exchange.answer(OK)
       this.#endPost(exchange)
+      if (this.#lost !== undefined) this.#lose(this.#lost)
     })
   }
 
@@ -366,8 +373,10 @@ export class PollingTransport implements Edge, ExchangeHandler {
   }
 
   #lose(error: Error): void {
-    if (this.#isDead) return
-    this.#session.handleClosed(this, 'transport error', error)
+    // A client that has said `5` is not here any more.
+    if (this.#isDead || this.#session.isTakingOver) return
+    if (this.#isHandling) this.#lost ??= error
+    else this.#session.handleClosed(this, 'transport error', error)
   }
 }
 

@@ -312,10 +312,15 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
   }
 
   socketFailed(error: Error): void {
+    const reason = isMerelyGone(error, !this.writable) ? 'transport close' : 'transport error'
     this.#lose()
-    if (this.#mustWait(() => this.socketFailed(error))) return
+    this.#endWith(reason, error)
+  }
+
+  #endWith(reason: 'transport close' | 'transport error', error: Error): void {
+    if (this.#mustWait(() => this.#endWith(reason, error))) return
     this.#isClosing = true
-    this.#report(isMerelyGone(error) ? 'transport close' : 'transport error', error)
+    this.#report(reason, error)
     this.#socket.destroy()
   }
 
@@ -347,8 +352,8 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
  * compat: an error is what could not be written. A client that resets the connection has closed it; and where Node ends our half with the
  * client's (TLS), so has one of which that is found out by a write.
  */
-function isMerelyGone({ syscall, code }: NodeJS.ErrnoException): boolean {
-  return syscall === 'read' || (syscall === undefined && code === 'EPIPE')
+function isMerelyGone({ syscall, code }: NodeJS.ErrnoException, hasUnwritten: boolean): boolean {
+  return syscall === 'read' ? !hasUnwritten : syscall === undefined && code === 'EPIPE'
 }
 
 function destroyOnTimeout(this: Socket): void {
