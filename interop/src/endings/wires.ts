@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import { maskedFrame } from '../../../packages/server/test/abuse/raw-websocket.ts'
-import { RawConnection } from '../hosts/raw-connection.ts'
+import { RawConnection } from '@tidewire/testkit/raw-connection'
 import type { Wire } from './cell.ts'
 
 export class WebSocketWire implements Wire {
