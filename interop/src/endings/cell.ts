@@ -107,14 +107,14 @@ export class Cell {
 
   /** Resolves when the log says so, or the condition holds that a change of the log may bring about. */
   async until(what: string, isReached: () => boolean): Promise<void> {
-    let isLate = false
-    const timer = setTimeout(() => {
-      isLate = true
-      this.#changed()
-    }, DEADLINE_MS)
-    while (!isReached() && !isLate) await new Promise<void>((resolve) => this.#wake.push(resolve))
+    const deadline = performance.now() + DEADLINE_MS
+    const timer = setTimeout(() => this.#changed(), DEADLINE_MS + 1)
+    while (!isReached()) {
+      if (performance.now() >= deadline)
+        throw new Error(`${what} did not happen; ${JSON.stringify(this.log)}`)
+      await new Promise<void>((resolve) => this.#wake.push(resolve))
+    }
     clearTimeout(timer)
-    if (isLate) throw new Error(`${what} did not happen; ${JSON.stringify(this.log)}`)
   }
 
   /** What was sent before it has been read by the server. */
