@@ -471,7 +471,7 @@ export class Server<
   except(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.sockets.except(room)
   }
-  /** Accepted for compatibility; what is compressed is decided by `perMessageDeflate` and `httpCompression`. */
+  /** False: not compressed, whatever `perMessageDeflate` and `httpCompression` say. Default true. */
   compress(compress: boolean): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.sockets.compress(compress)
   }

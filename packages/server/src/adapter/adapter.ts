@@ -24,7 +24,7 @@ export type Room = string
 export interface BroadcastFlags {
   /** Not to those who could not get it at once, and never kept for those who are away. */
   volatile?: boolean
-  /** Accepted for compatibility, without effect. */
+  /** False: not compressed by a transport that compresses. */
   compress?: boolean
   /** To sockets of this node only. */
   local?: boolean

@@ -79,7 +79,7 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     return new BroadcastOperator(this.#adapter, this.#rooms, new Set([...this.#except, ...toList(room)]), this.#flags)
   }
 
-  /** Accepted for compatibility; what is compressed is decided by `perMessageDeflate` and `httpCompression`. */
+  /** False: not compressed, whatever `perMessageDeflate` and `httpCompression` say. Default true. */
   compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData> {
     return this.#with({ compress })
   }

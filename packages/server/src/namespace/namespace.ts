@@ -276,7 +276,7 @@ export class Namespace<
   except(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().except(room)
   }
-  /** Accepted for compatibility; what is compressed is decided by `perMessageDeflate` and `httpCompression`. */
+  /** False: not compressed, whatever `perMessageDeflate` and `httpCompression` say. Default true. */
   compress(compress: boolean): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
     return this.#operator().compress(compress)
   }

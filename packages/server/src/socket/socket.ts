@@ -284,7 +284,7 @@ export class Socket<
   get volatile(): this {
     return this.#flag({ volatile: true })
   }
-  /** Accepted for compatibility; what is compressed is decided by `perMessageDeflate` and `httpCompression`. */
+  /** False: not compressed, whatever `perMessageDeflate` and `httpCompression` say. Default true. */
   compress(compress: boolean): this {
     return this.#flag({ compress })
   }
