@@ -141,7 +141,7 @@ for (const name of names) {
         ;(samples[server] ??= []).push(sample)
         const { value, operations, serverShare, generatorShare } = sample
         console.error(
-          `${name} ${round}/${rounds} ${server.padEnd(14)} ${value.toFixed(2).padStart(9)}  ${operations} operations, server ${serverShare.toFixed(2)}, generator ${generatorShare.toFixed(2)}`,
+          `${name} ${round}/${rounds} ${server.padEnd(14)} ${value.toFixed(2).padStart(9)}  ${operations} operations, server ${serverShare.toFixed(2)}, generator ${generatorShare?.toFixed(2) ?? 'spins'}`,
         )
       } catch (error) {
         failures++

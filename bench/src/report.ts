@@ -30,11 +30,12 @@ export interface Figure {
   max: number
   kept: number
   discarded: number
+  /** NaN: it spins. */
   generatorShare: number
 }
 
 export function figure(samples: readonly Sample[]): Figure {
-  const kept = samples.filter((sample) => sample.generatorShare <= GENERATOR_LIMIT)
+  const kept = samples.filter(({ generatorShare }) => generatorShare === null || generatorShare <= GENERATOR_LIMIT)
   const values = kept.map((sample) => sample.value).toSorted((a, b) => a - b)
   return {
     median: median(values),
@@ -42,7 +43,7 @@ export function figure(samples: readonly Sample[]): Figure {
     max: values.at(-1) ?? Number.NaN,
     kept: kept.length,
     discarded: samples.length - kept.length,
-    generatorShare: median(samples.map((sample) => sample.generatorShare).toSorted((a, b) => a - b)),
+    generatorShare: median(samples.map((sample) => sample.generatorShare ?? Number.NaN).toSorted((a, b) => a - b)),
   }
 }
 
@@ -54,7 +55,7 @@ export function median(sorted: readonly number[]): number {
 
 const units = {
   cpu: { says: 'µs of server CPU per', show: (value: number) => `${value.toFixed(value < 1 ? 2 : 1)} µs` },
-  latency: { says: 'p99 of an', show: (value: number) => `${value.toFixed(1)} ms` },
+  latency: { says: 'p99 of an', show: (value: number) => `${value.toFixed(2)} ms` },
   memory: { says: 'resident bytes per', show: (value: number) => `${(value / 1024).toFixed(1)} KB` },
 }
 
@@ -74,7 +75,7 @@ function rowOf(name: string, samples: Samples): string {
   const [theirs, ours] = [figure(samples.official ?? []), figure(samples.tidewire ?? [])]
   const ratio = ratioTo(theirs, ours, metric)
   const shown = Number.isNaN(ratio) ? '–' : metric === 'cpu' ? `**${ratio.toFixed(2)}×**` : `**${ratio.toFixed(2)} of it**`
-  const shares = `${theirs.generatorShare.toFixed(2)} / ${ours.generatorShare.toFixed(2)}`
+  const shares = Number.isNaN(ours.generatorShare) ? 'spins' : `${theirs.generatorShare.toFixed(2)} / ${ours.generatorShare.toFixed(2)}`
   return `| ${name} | ${units[metric].says} ${operation} | ${cellOf(theirs, metric)} | ${cellOf(ours, metric)} | ${shown} | ${shares} |`
 }
 

@@ -1,6 +1,6 @@
 // A TCP connection and who owns it at the moment. The same six listeners serve all connections and find the owner under a symbol, so that one
 // that goes from HTTP to WebSocket costs neither closures nor listeners that are put on and taken off. Out: what the connection tells, to its owner.
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 
 export interface SocketOwner {
   socketData(chunk: Buffer): void
@@ -16,6 +16,21 @@ export interface SocketOwner {
 
 const OWNER = Symbol('tidewire owner')
 type OwnedSocket = Socket & { [OWNER]?: SocketOwner | undefined }
+
+const { push } = Socket.prototype
+
+/**
+ * In place of `push`, by which a stream is given what was read: while it flows and nobody else listens, the owner gets that at once.
+ * perf: the stream would pass it on all the same, by an event, a tick in which it asks for more, and a read of nothing (docs/decisions/0015).
+ */
+function pushToOwner(this: OwnedSocket, chunk: Buffer | null, encoding?: BufferEncoding): boolean {
+  const owner = this[OWNER]
+  if (owner === undefined || chunk === null || this.readableFlowing !== true || this.readableLength > 0 || this.listenerCount('data') > 1) {
+    return Reflect.apply(push, this, [chunk, encoding])
+  }
+  owner.socketData(chunk)
+  return true
+}
 
 /**
  * Node's own listener for the end of a connection, which does nothing on one that may be half open, as those of HTTP servers are.
@@ -41,6 +56,8 @@ export function own(socket: Socket, owner: SocketOwner, mayTimeOut = true): void
   owned.on('end', handleEnd)
   owned.on('drain', handleDrain)
   owned.on('data', handleData)
+  // A stream that is not a connection is asked for more with every push.
+  if (owned.push === push && owned instanceof Socket) owned.push = pushToOwner
   if (mayTimeOut) owned.on('timeout', handleTimeout)
 }
 
@@ -49,6 +66,7 @@ export function disown(socket: Socket): void {
   const owned: OwnedSocket = socket
   if (owned[OWNER] === undefined) return
   owned[OWNER] = undefined
+  if (owned.push === pushToOwner) owned.push = push
   owned.removeListener('error', handleError)
   owned.removeListener('close', handleClose)
   owned.removeListener('end', handleEnd)

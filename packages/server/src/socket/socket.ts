@@ -389,8 +389,8 @@ export class Socket<
 
   #dispatch(event: Event, fail: (error: unknown) => void): void {
     if (!this.connected) return
-    const [name, ...args] = event
-    for (const listener of this.rawListeners(name as EventNames<ListenEvents & SocketReservedEvents>)) {
+    const args = event.slice(1)
+    for (const listener of this.rawListeners(event[0] as EventNames<ListenEvents & SocketReservedEvents>)) {
       callGuarded(listener, this, args, fail)
     }
   }
@@ -412,19 +412,18 @@ export class Socket<
   }
 
   /** compat: makes the function that acknowledges the event of that id. @internal */
-  ack(id: number): AckCallback & { isSent: boolean } {
-    const ack = (...args: unknown[]): void => {
-      if (ack.isSent) return
+  ack(id: number): AckCallback {
+    let isSent = id > LIMITS.maxAckId.default
+    if (isSent) this.server.counters.hit('maxAckId', this.conn)
+    return (...args: unknown[]): void => {
+      if (isSent) return
       // Marked afterwards: an answer that cannot be encoded was not sent, and the error may take its place.
       this.#write({ type: PacketType.ACK, nsp: this.nsp.name, id, data: args })
-      ack.isSent = true
+      isSent = true
     }
-    ack.isSent = id > LIMITS.maxAckId.default
-    if (ack.isSent) this.server.counters.hit('maxAckId', this.conn)
-    return ack
   }
 
-  #handleHandlerError(error: unknown, event: string, ack: (AckCallback & { isSent: boolean }) | undefined): void {
+  #handleHandlerError(error: unknown, event: string, ack: AckCallback | undefined): void {
     this.server.handleHandlerError(error, { socket: this as Socket<any, any, any, any>, event })
     // With a parser of the application even this may fail to be encoded; the error has been reported.
     if (ack !== undefined) callGuarded(ack, this, [ackErrorOf(event)], () => {})

@@ -90,6 +90,10 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
   deliver(batch: readonly OutgoingMessage[]): void {
     debug?.('%d packets out', batch.length)
     const { protocol } = this.#session
+    if (batch.length === 1 && this.#head === undefined) {
+      const text = batch[0]!.latin1Frame()
+      if (text !== undefined) return this.#handOver(this.#socket.write(text, 'latin1'), 1)
+    }
     let bytes: Buffer
     if (!this.supportsBinary) {
       bytes = Buffer.concat(batch.map((message) => (message.isBinary ? message.base64Frame(protocol) : message.frame(protocol))))
@@ -104,10 +108,14 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
       bytes = withHead(this.#head, bytes)
       this.#head = undefined
     }
-    if (this.#socket.write(bytes)) this.#session.handleFlushed(this, batch.length)
+    this.#handOver(this.#socket.write(bytes), batch.length)
+  }
+
+  #handOver(isTaken: boolean, count: number): void {
+    if (isTaken) this.#session.handleFlushed(this, count)
     else {
       this.writable = false
-      this.#flushing = batch.length
+      this.#flushing = count
     }
   }
 

@@ -1,6 +1,7 @@
 // WebSocket and the upgrade to it, by literal frames.
 import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
+import type { Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { PollingClient, send, start, websocket, WireSocket } from '../start.ts'
 import { RawWebSocket } from '../abuse/raw-websocket.ts'
@@ -55,6 +56,44 @@ describe('websocket', () => {
       socket.ws.send(eio === 3 ? Buffer.from([4, 1, 2]) : Buffer.from([1, 2]))
       expect(await socket.next()).toBe('451-["back",{"_placeholder":true,"num":0}]')
       expect(await socket.next()).toEqual(eio === 3 ? Buffer.from([4, 1, 2]) : Buffer.from([1, 2]))
+    }
+  })
+
+  it('[EIO-3] frames texts of every length and alphabet, for one recipient and for many', async () => {
+    server = await start()
+    const alphabets = ['a', 'ÿ', 'é', '€', '😀', '\ud800']
+    server.io.on('connection', (socket) => {
+      void socket.join('room')
+      socket.on('one', (text: string) => socket.emit('x', text))
+      socket.on('many', (text: string) => server.io.to('room').emit('x', text))
+    })
+    const both = [await joined(4), await joined(4)] as const
+    const texts = Array.from({ length: 150 }, (_, length) => alphabets[length % alphabets.length]!.repeat(length))
+    texts.push('b'.repeat(0xfffe), 'b'.repeat(0x10000))
+    for (const text of texts) {
+      both[0].ws.send(`42${JSON.stringify(['one', text])}`)
+      both[0].ws.send(`42${JSON.stringify(['many', text])}`)
+      const expected = `42${JSON.stringify(['x', text])}`
+      expect(await both[0].next()).toBe(expected)
+      expect(await both[0].next()).toBe(expected)
+      expect(await both[1].next()).toBe(expected)
+    }
+  })
+
+  it('lets listeners of the application see what a connection reads', async () => {
+    server = await start()
+    let seen = 0
+    server.io.on('connection', (socket) => {
+      ;(socket.request.socket as Socket).on('data', (chunk: Buffer) => (seen += chunk.length))
+      socket.on('echo', (text: string) => socket.emit('back', text, seen))
+    })
+    const socket = await joined(4)
+    for (const text of ['one', 'two', 'three']) {
+      const before = seen
+      socket.ws.send(`42["echo","${text}"]`)
+      expect(await socket.next()).toMatch(new RegExp(`^42\\["back","${text}",\\d+\\]$`))
+      // Two bytes of header, and four of the mask.
+      expect(seen - before).toBe(`42["echo","${text}"]`.length + 6)
     }
   })
 
