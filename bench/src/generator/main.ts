@@ -90,7 +90,7 @@ const percentile = (values: readonly number[], share: number): number => Float64
  * milliseconds several times a second: over the whole run, p99 would be the length of that, whatever the server does.
  */
 function typicalP99(latencies: readonly number[]): number {
-  const windows = Array.from({ length: Math.floor(latencies.length / WINDOW) }, (_, index) => latencies.slice(index * WINDOW, (index + 1) * WINDOW))
+  const windows = Array.from({ length: Math.max(1, Math.floor(latencies.length / WINDOW)) }, (_, index) => latencies.slice(index * WINDOW, (index + 1) * WINDOW))
   return percentile(windows.map((window) => percentile(window, 0.99)), 0.5)
 }
 
