@@ -44,10 +44,12 @@ export function createContext(): AsyncResource {
 
 /** What a client may have sent beyond the request that is being served before it is made to wait. */
 const MAX_AHEAD_BYTES = LIMITS.directAheadBytes.default
+/** ... and how little of it is left when it is read again: what is read is put behind what is left, which would cost more than the requests. */
+const LOW_AHEAD_BYTES = MAX_AHEAD_BYTES / 4
 
 export class DirectConnection implements SocketOwner {
-  /** `new`: no request yet. `reading`: a body is not all there. `leaving`: the next owner has not taken it yet. */
-  state: 'new' | 'idle' | 'reading' | 'busy' | 'leaving' = 'new'
+  /** `new`: no request yet. `reading`: a body is not all there. `leaving`: the next owner has not taken it yet. `ending`: the last answer is written. */
+  state: 'new' | 'idle' | 'reading' | 'busy' | 'leaving' | 'ending' = 'new'
   /** When that began, by the host's clock. */
   since: number
   readonly #socket: BusySocket
@@ -57,6 +59,8 @@ export class DirectConnection implements SocketOwner {
   #bytes: Buffer = EMPTY
   #head: RequestHead | undefined
   #isKeptAlive = true
+  /** The next of the requests that were sent ahead has its turn. */
+  #isReadingOn = false
   /**
    * Runs in the asynchronous context of the server's listeners for connections, as node:http runs its listeners.
    * perf: one of its own costs a third of a handshake, so only where one of them can have changed the context in which the server listens.
@@ -104,9 +108,11 @@ export class DirectConnection implements SocketOwner {
       this.#socket.unshift(chunk)
       return
     }
+    if (this.state === 'ending') return
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk])
-    if (this.state !== 'busy') this.#readRequest()
-    else if (this.#bytes.length > MAX_AHEAD_BYTES) this.#socket.pause()
+    if (this.state !== 'busy' && !this.#isReadingOn) this.#readRequest()
+    if (this.#bytes.length > MAX_AHEAD_BYTES && (this.state === 'busy' || this.#isReadingOn))
+      this.#socket.pause()
   }
 
   #readRequest(): void {
@@ -123,6 +129,7 @@ export class DirectConnection implements SocketOwner {
     const end = head.byteLength + head.bodyBytes
     if (bytes.length < end) {
       if (this.state !== 'reading') this.#enter('reading')
+      if (this.#socket.isPaused()) this.#socket.resume()
       return
     }
     this.#head = undefined
@@ -167,7 +174,10 @@ export class DirectConnection implements SocketOwner {
     const socket = this.#socket
     const { isClosing, keepAliveMs } = this.#host
     if (isClosing) this.#isKeptAlive = false
-    const keepAlive = keepAliveMs > 0 ? `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1000)}` : 'Connection: keep-alive'
+    const keepAlive =
+      keepAliveMs > 0
+        ? `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1000)}`
+        : 'Connection: keep-alive'
     const all = `${head}Date: ${httpDate()}\r\n${this.#isKeptAlive ? keepAlive : 'Connection: close'}\r\n\r\n`
     if (typeof body === 'string') socket.write(all + body, isOneByte ? 'latin1' : 'utf8')
     else {
@@ -184,17 +194,26 @@ export class DirectConnection implements SocketOwner {
     if (exchange === undefined) return
     this.exchange = undefined
     const socket = this.#socket
-    if (!this.#isKeptAlive) socket.end()
-    this.#enter('idle')
+    if (this.#isKeptAlive) this.#enter('idle')
+    else {
+      this.#enter('ending')
+      this.#bytes = EMPTY
+      socket.end()
+    }
     exchange.flushed()
-    if (!this.#isKeptAlive || socket.destroyed) return
+    if (socket.destroyed) return
     // Not on the stack of the answer: pipelined requests must not nest.
-    if (this.#bytes.length > 0) setImmediate(readOn, this)
-    if (socket.isPaused()) socket.resume()
+    if (this.#bytes.length > 0 && !this.#isReadingOn) {
+      this.#isReadingOn = true
+      setImmediate(readOn, this)
+    }
+    // One who is always ahead would be read further ahead with every answer.
+    if (this.#bytes.length <= LOW_AHEAD_BYTES && socket.isPaused()) socket.resume()
   }
 
   readOn(): void {
-    if (this.state !== 'busy' && this.#bytes.length > 0 && isOwned(this.#socket, this)) this.#readRequest()
+    this.#isReadingOn = false
+    if (this.state === 'idle' && this.#bytes.length > 0 && isOwned(this.#socket, this)) this.#readRequest()
   }
 
   // ---- close

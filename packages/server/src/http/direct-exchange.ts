@@ -8,7 +8,13 @@ import { bodyOf } from './reject.ts'
 import type { EngineRejection } from './reject.ts'
 import type { RequestHead } from './request-head.ts'
 
-const STATUS_TEXT: Readonly<Record<number, string>> = { 200: 'OK', 400: 'Bad Request', 403: 'Forbidden', 413: 'Payload Too Large', 500: 'Internal Server Error' }
+const STATUS_TEXT: Readonly<Record<number, string>> = {
+  200: 'OK',
+  400: 'Bad Request',
+  403: 'Forbidden',
+  413: 'Payload Too Large',
+  500: 'Internal Server Error',
+}
 
 export class DirectExchange implements PollExchange {
   readonly isLocal = true
@@ -22,7 +28,12 @@ export class DirectExchange implements PollExchange {
   #isRead = false
   #state: 'waiting' | 'answered' | 'flushed' | 'lost' = 'waiting'
 
-  constructor(connection: DirectConnection, head: RequestHead, body: Buffer, options: { compressionThreshold: number; extraHeaders: string }) {
+  constructor(
+    connection: DirectConnection,
+    head: RequestHead,
+    body: Buffer,
+    options: { compressionThreshold: number; extraHeaders: string },
+  ) {
     this.#connection = connection
     this.#head = head
     this.#body = body
@@ -55,12 +66,20 @@ export class DirectExchange implements PollExchange {
     this.#state = 'answered'
     if (body === undefined) return this.#write(status, '', '')
     const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length
-    const encoding = isCompressible === true && bytes >= this.#compressionThreshold ? acceptedEncoding(this.#head.headers) : undefined
+    const encoding =
+      isCompressible === true && bytes >= this.#compressionThreshold
+        ? acceptedEncoding(this.#head.headers)
+        : undefined
     if (encoding === undefined) return this.#write(status, `Content-Type: ${contentType}\r\n`, body, bytes)
     const compress = encoding === 'gzip' ? gzip : deflate
     compress(body, (error, compressed) => {
       if (error !== null) return this.#connection.destroy()
-      this.#write(status, `Content-Type: ${contentType}\r\nContent-Encoding: ${encoding}\r\n`, compressed, compressed.length)
+      this.#write(
+        status,
+        `Content-Type: ${contentType}\r\nContent-Encoding: ${encoding}\r\n`,
+        compressed,
+        compressed.length,
+      )
     })
   }
 

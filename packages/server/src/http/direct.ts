@@ -23,6 +23,8 @@ export interface DirectEngine {
 
 /** How long the rest of a body may take before node:http waits for it. */
 const MAX_READING_SECONDS = LIMITS.directReadingTime.default / 1000
+/** A client that has been answered for the last time ends the connection within this time. */
+const MAX_ENDING_SECONDS = LIMITS.webSocketCloseTimeout.default / 1000
 /** node:http takes about a tenth of a millisecond for each. */
 const HAND_OVERS_PER_TURN = 16
 const SWEEP_MS = 1000
@@ -59,7 +61,8 @@ class Front implements DirectHost {
     const { closeIdleConnections, closeAllConnections } = server
     // One that has sent nothing yet is not idle: its first request may be under way. The next sweep ends it if none has come.
     this.#replace('closeIdleConnections', () => {
-      for (const connection of this.#connections) if (connection.state === 'idle') connection.destroy()
+      for (const connection of this.#connections)
+        if (connection.state === 'idle' || connection.state === 'ending') connection.destroy()
       closeIdleConnections.call(server)
     })
     this.#replace('closeAllConnections', () => {
@@ -100,7 +103,8 @@ class Front implements DirectHost {
   mayServe(head: RequestHead): boolean {
     const { url } = head
     const path = this.#path
-    if (!url.startsWith(path) || (url.length > path.length && url.charCodeAt(path.length) !== 0x3f)) return false
+    if (!url.startsWith(path) || (url.length > path.length && url.charCodeAt(path.length) !== 0x3f))
+      return false
     return this.#observers.mayServe(head) && this.#engine.mayServeDirectly(head)
   }
 
@@ -134,17 +138,18 @@ class Front implements DirectHost {
     const { keepAliveTimeout } = this.#server
     // Node has it since 24.6.
     const { keepAliveTimeoutBuffer: buffer } = this.#server as { keepAliveTimeoutBuffer?: number }
-    const idleSeconds =
-      keepAliveTimeout > 0 ? Math.ceil((keepAliveTimeout + (buffer ?? 0)) / 1000) : Infinity
+    const idleSeconds = keepAliveTimeout > 0 ? Math.ceil((keepAliveTimeout + (buffer ?? 0)) / 1000) : Infinity
     const late: DirectConnection[] = []
     for (const connection of this.#connections) {
       const seconds = this.now - connection.since
       const { state } = connection
       // Once nothing new is served they would only hold the server open.
-      if (isClosed && (state === 'idle' || state === 'new')) connection.destroy()
+      if (isClosed && (state === 'idle' || state === 'ending' || state === 'new')) connection.destroy()
       // A body or a first request that takes long: node:http has limits and answers for that.
-      else if ((state === 'reading' || state === 'new') && seconds > MAX_READING_SECONDS) late.push(connection)
+      else if ((state === 'reading' || state === 'new') && seconds > MAX_READING_SECONDS)
+        late.push(connection)
       else if (state === 'idle' && seconds > idleSeconds) connection.destroy()
+      else if (state === 'ending' && seconds > MAX_ENDING_SECONDS) connection.destroy()
     }
     if (late.length > 0) this.#handOverInTurns(late, 0)
   }

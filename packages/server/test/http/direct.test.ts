@@ -322,4 +322,43 @@ describe('on a shared server', () => {
     await expect.poll(() => socket.writableLength).toBeGreaterThan(20_000_000)
     expect(process.memoryUsage().arrayBuffers).toBeLessThan(200_000_000)
   })
+
+  it('[HTTP-3] a client that is always ahead is read no further than it is answered', async () => {
+    const { http, port } = await start(true)
+    const accepted = once(http, 'connection') as Promise<[Socket]>
+    const client = dial(port)
+    const [socket] = await accepted
+    const request = REQUESTS['unknown sid']!
+    await ask(client, 'unknown sid')
+    const answerBytes = socket.bytesWritten
+    client.resume()
+    const count = 50_000
+    client.write(request.repeat(count))
+    let most = 0
+    await new Promise<void>((resolve, reject) => {
+      const deadline = performance.now() + 20_000
+      const look = (): void => {
+        const answered = Math.round(socket.bytesWritten / answerBytes)
+        most = Math.max(most, socket.bytesRead - answered * request.length)
+        if (answered > count) resolve()
+        else if (performance.now() > deadline) reject(new Error(`${answered} of ${count} were answered`))
+        else setImmediate(look)
+      }
+      look()
+    })
+    expect(most).toBeLessThan(500_000)
+  }, 45_000)
+
+  it('[HTTP-2] nothing is served after the last answer of a connection', async () => {
+    const { io, port } = await start(true)
+    const socket = dial(port)
+    const answer = read(socket, 1)
+    socket.write(message(`GET ${POLL} HTTP/1.1`, ['Connection: close']))
+    expect((await answer)[0]!.headers).toContain('connection: close')
+    const served = io.stats().sessions.opened
+    socket.write(REQUESTS.handshake!)
+    // Another client is served after that has been read.
+    await ask(dial(port), 'handshake', 'handshake')
+    expect(io.stats().sessions.opened).toBe(served + 2)
+  })
 })
