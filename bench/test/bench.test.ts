@@ -12,7 +12,7 @@ import { scenarios } from '../src/scenarios.ts'
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
-it('runs every scenario on both servers and reports what it counted', { timeout: 120_000 }, async () => {
+it('runs every scenario on both servers and reports what it counted', { timeout: 400_000 }, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'tidewire-bench-'))
   try {
     const results = join(dir, 'results.json')
@@ -56,7 +56,7 @@ it('takes the median of the rounds in which the generator had time to spare', ()
   })
 })
 
-it('measures connects, relayed messages and broadcasts of a cluster', { timeout: 180_000 }, async () => {
+it('measures connects, relayed messages and broadcasts of a cluster', { timeout: 600_000 }, async () => {
   const { stdout } = await promisify(execFile)(process.execPath, ['--conditions=tidewire-source', main, '--cluster', '--quick'])
 
   for (const row of ['socket.io-client 4.8.4', 'socket.io-client 2.5.0', 'in-host', 'NATS', 'Redis', 'Postgres']) expect(stdout).toContain(`| ${row} |`)

@@ -13,7 +13,7 @@ const seconds = Number(process.env['TIDEWIRE_FUZZ_SECONDS'] ?? 60)
 const seed = Number(process.env['TIDEWIRE_FUZZ_SEED'] ?? 20_261_129)
 it.each(targets.map((target): [string, Target] => [target.name, target]))(
   `[EIO-13, SIO-4, SIO-62] %s: the same as the published packages make of it, and no error but a protocol error, seed ${seed}`,
-  { timeout: (seconds + 60) * 1000 },
+  { timeout: (seconds + 180) * 1000 },
   async (_name, target) => {
     const [result] = await run([target], { seed, seconds: secondsOf(target, targets, seconds) })
 

@@ -24,7 +24,7 @@ describe('debug lines', () => {
     expect(isNamed(scope, list)).toBe(isWanted)
   })
 
-  it('[CLI-38] are written to stderr in Node when DEBUG names their scope, and else not', async () => {
+  it('[CLI-38] are written to stderr in Node when DEBUG names their scope, and else not', { timeout: 180_000 }, async () => {
     const server = await start('tidewire')
     cleanups.push(() => server.close())
     const script = `
@@ -38,7 +38,7 @@ describe('debug lines', () => {
       })
       let output = ''
       child.stderr.on('data', (chunk) => (output += chunk))
-      await next(child, 'close', 12_000)
+      await next(child, 'close', 60_000)
       return output
     }
     const all = await run('socket.io-client*,engine.io-client:*')

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { browserPlatform } from '../src/platform/browser.ts'
 import { nodePlatform } from '../src/platform/node.ts'
 import { setPlatform } from '../src/platform/platform.ts'
-import { next, start } from './start.ts'
+import { DEADLINE_MS, next, start } from './start.ts'
 import type { Running } from './start.ts'
 
 const cleanups: (() => unknown)[] = []
@@ -20,7 +20,7 @@ async function serve(...args: Parameters<typeof start>): Promise<Running> {
 }
 
 function connect(url: string, options: object = {}): any {
-  const client = io(url, { forceNew: true, timeout: 4000, reconnection: false, ...options })
+  const client = io(url, { forceNew: true, timeout: DEADLINE_MS, reconnection: false, ...options })
   cleanups.push(() => client.disconnect())
   return client
 }
@@ -36,7 +36,7 @@ describe.each(['polling', 'websocket'])('a limit of 1000 bytes on %s', (transpor
     const refused = { code: 'TW_ERR_TOO_LARGE', limit: LIMIT }
 
     await expect(client.emitWithAck('size', BIG)).rejects.toMatchObject(refused)
-    expect(await new Promise((resolve) => client.timeout(4000).emit('size', BIG, resolve))).toMatchObject(refused)
+    expect(await new Promise((resolve) => client.timeout(DEADLINE_MS).emit('size', BIG, resolve))).toMatchObject(refused)
     const told = next(client, 'emit_error')
     client.emit('size', BIG)
     expect(await told).toEqual([expect.objectContaining(refused), ['size', BIG]])
@@ -87,7 +87,7 @@ describe('refusal', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'TW_ERR_TOO_LARGE' })
     client.on('ask', (answer: (value: string) => void) => answer(BIG))
     const told = next(client, 'emit_error')
-    server.io.timeout(4000).emit('ask', () => {})
+    server.io.timeout(DEADLINE_MS).emit('ask', () => {})
 
     expect(await told).toEqual([expect.objectContaining({ code: 'TW_ERR_TOO_LARGE' }), [BIG]])
     expect(await client.emitWithAck('size', 'after')).toBe(5)

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { isRevisionRefused, isUnaskedConnect, revisionOfBody } from '../src/engine/negotiation.ts'
-import { createIo, next, SERVERS, start } from './start.ts'
+import { createIo, DEADLINE_MS, next, SERVERS, start } from './start.ts'
 import type { Running } from './start.ts'
 
 const cleanups: (() => unknown)[] = []
@@ -19,7 +19,7 @@ async function serve(...args: Parameters<typeof start>): Promise<Running> {
 }
 
 function connect(url: string, options: object = {}): any {
-  const client = io(url, { forceNew: true, timeout: 4000, reconnection: false, ...options })
+  const client = io(url, { forceNew: true, timeout: DEADLINE_MS, reconnection: false, ...options })
   cleanups.push(() => client.disconnect())
   return client
 }

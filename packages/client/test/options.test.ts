@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { EngineClient } from '../src/engine/engine-client.ts'
 import { tls } from './start-tls.ts'
-import { createIo, next, start } from './start.ts'
+import { createIo, DEADLINE_MS, next, start } from './start.ts'
 import type { Running } from './start.ts'
 
 const cleanups: (() => unknown)[] = []
@@ -22,7 +22,7 @@ async function serve(...args: Parameters<typeof start>): Promise<Running> {
 }
 
 function connect(url: string, options: object = {}): any {
-  const client = io(url, { forceNew: true, timeout: 4000, reconnectionDelay: 20, reconnectionDelayMax: 50, ...options })
+  const client = io(url, { forceNew: true, timeout: DEADLINE_MS, reconnectionDelay: 20, reconnectionDelayMax: 50, ...options })
   cleanups.push(() => client.disconnect())
   return client
 }
@@ -260,7 +260,7 @@ describe('page and process', () => {
     const script = `
       import { io } from '@tidewire/client'
       const socket = io('${server.url}', { transports: ['${transport}'], autoUnref: true })
-      const alive = setTimeout(() => {}, 10_000)
+      const alive = setTimeout(() => {}, 50_000)
       socket.on('connect', () => { console.log('connected'); clearTimeout(alive) })`
     const child = spawn(process.execPath, ['--conditions=tidewire-source', '--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script], {
       cwd: new URL('..', import.meta.url).pathname,
@@ -268,7 +268,7 @@ describe('page and process', () => {
     let output = ''
     child.stdout.on('data', (chunk) => (output += chunk))
     child.stderr.on('data', (chunk) => (output += chunk))
-    const [code] = await next(child, 'exit', 12_000)
+    const [code] = await next(child, 'close', 55_000)
 
     expect([code, output]).toEqual([0, 'connected\n'])
   })

@@ -10,6 +10,9 @@ const require = createRequire(new URL('../../../interop/package.json', import.me
 export type ServerName = 'tidewire' | '1.7.4' | '2.5.1' | '3.1.2' | '4.8.4'
 export const SERVERS: readonly ServerName[] = ['tidewire', '1.7.4', '2.5.1', '3.1.2', '4.8.4']
 
+/** Within which everything happens that is waited for, however busy the machine is. */
+export const DEADLINE_MS = 20_000
+
 export interface Running {
   io: any
   url: string
@@ -45,7 +48,7 @@ export async function start(name: ServerName, options: object = {}, port = 0): P
 }
 
 /** The arguments of the next `event`; rejects when it does not come. */
-export function next(emitter: any, event: string, withinMs = 4000): Promise<any[]> {
+export function next(emitter: any, event: string, withinMs = DEADLINE_MS): Promise<any[]> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`no "${event}" within ${withinMs} ms`)), withinMs)
     emitter.once(event, (...args: any[]) => {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:http'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { next, start } from './start.ts'
+import { DEADLINE_MS, next, start } from './start.ts'
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
@@ -12,7 +12,7 @@ afterEach(async () => {
 })
 
 function connect(url: string, options: object = {}): any {
-  const client = io(url, { forceNew: true, timeout: 4000, transports: ['websocket'], ...options })
+  const client = io(url, { forceNew: true, timeout: DEADLINE_MS, transports: ['websocket'], ...options })
   cleanups.push(() => client.disconnect())
   return client
 }
@@ -68,10 +68,10 @@ describe('after sleep', () => {
     const { url } = await silentServer()
     const client = connect(url, { reconnection: false })
     await next(client, 'connect')
-    sleep(59_000)
+    sleep(50_000)
     window.dispatchEvent(new Event(type))
     expect(client.connected).toBe(true)
-    sleep(2_000)
+    sleep(12_000)
     const gone = next(client, 'disconnect')
     window.dispatchEvent(new Event(type))
 

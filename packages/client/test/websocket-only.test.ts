@@ -7,7 +7,7 @@ import { WebSocketServer } from 'ws'
 import { nodePlatform } from '../src/platform/node.ts'
 import { setPlatform } from '../src/platform/platform.ts'
 import { websocketOnly } from '../src/platform/websocket-only.ts'
-import { next, start } from './start.ts'
+import { DEADLINE_MS, next, start } from './start.ts'
 import type { Running } from './start.ts'
 
 const cleanups: (() => unknown)[] = []
@@ -26,7 +26,7 @@ async function serve(...args: Parameters<typeof start>): Promise<Running> {
 }
 
 function connect(url: string, options: object = {}): any {
-  const client = entry.io(url, { forceNew: true, timeout: 4000, reconnectionDelay: 20, reconnectionDelayMax: 50, ...options })
+  const client = entry.io(url, { forceNew: true, timeout: DEADLINE_MS, reconnectionDelay: 20, reconnectionDelayMax: 50, ...options })
   cleanups.push(() => client.disconnect())
   return client
 }
@@ -82,7 +82,7 @@ describe('WebSocket only', () => {
     const http = createServer()
     const wss = new WebSocketServer({ server: http })
     wss.on('connection', (ws) => {
-      ws.send('0{"sid":"x","upgrades":[],"pingInterval":40,"pingTimeout":20,"maxPayload":1000}')
+      ws.send('0{"sid":"x","upgrades":[],"pingInterval":400,"pingTimeout":100,"maxPayload":1000}')
       ws.on('message', () => ws.send('40{"sid":"y"}'))
     })
     await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
@@ -98,7 +98,7 @@ describe('WebSocket only', () => {
   })
 
   it('[CLI-37, CLI-31] refuses what the server would not take, and answers pings', async () => {
-    const server = await serve('4.8.4', { maxHttpBufferSize: 1000, pingInterval: 50, pingTimeout: 100 })
+    const server = await serve('4.8.4', { maxHttpBufferSize: 1000, pingInterval: 50, pingTimeout: 20_000 })
     const client = connect(server.url)
     await next(client, 'connect')
     await expect(client.emitWithAck('big', 'x'.repeat(2000))).rejects.toMatchObject({ code: 'TW_ERR_TOO_LARGE' })

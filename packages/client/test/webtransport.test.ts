@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { io as ours } from '@tidewire/client'
 import * as client from '@tidewire/client'
-import { next, start } from './start.ts'
+import { DEADLINE_MS, next, start } from './start.ts'
 import type { Running, ServerName } from './start.ts'
 
 const require = createRequire(new URL('../../../interop/package.json', import.meta.url))
@@ -104,7 +104,7 @@ describe.each([
     expect(text).toBe('x'.repeat(70_000))
     here.on('ask', (data: Uint8Array, done: (data: Uint8Array) => void) => done(data))
     expect(
-      Buffer.from(await there.timeout(3000).emitWithAck('ask', Buffer.from([7]))).equals(Buffer.from([7])),
+      Buffer.from(await there.timeout(DEADLINE_MS).emitWithAck('ask', Buffer.from([7]))).equals(Buffer.from([7])),
     ).toBe(true)
     const order: number[] = []
     here.on('count', (n: number) => order.push(n))

@@ -25,7 +25,7 @@ class Inbox {
     this.received.push(Buffer.from(bytes).toString('latin1'))
     for (const waiter of this.#waiting) if (this.received.length >= waiter.count) waiter.resolve()
   }
-  until(count: number, withinMs = 10_000): Promise<void> {
+  until(count: number, withinMs = 20_000): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => reject(new Error(`${this.received.length} of ${count} messages in ${withinMs} ms`)),
@@ -50,7 +50,7 @@ class States {
       this.#handleChange?.()
     })
   }
-  async until(states: readonly BusState[], withinMs = 15_000): Promise<void> {
+  async until(states: readonly BusState[], withinMs = 20_000): Promise<void> {
     const deadline = performance.now() + withinMs
     while (this.seen.length < states.length) {
       await new Promise<void>((resolve, reject) => {
@@ -177,7 +177,7 @@ export function busContract(name: string, engine: () => BusEngine, exceptions: E
 
     itRestarts(
       '[CLU-23] is down while the engine is away and up again with every subscription in force',
-      { timeout: 40_000 },
+      { timeout: 90_000 },
       async () => {
         const { restart } = engine()
         const [a, b] = [engine().createBus(), engine().createBus()]
@@ -203,7 +203,7 @@ export function busContract(name: string, engine: () => BusEngine, exceptions: E
 
     itPauses(
       '[CLU-24] what is published while the engine stands still waits within bounds, and order is kept',
-      { timeout: 40_000 },
+      { timeout: 90_000 },
       async () => {
         const { pause } = engine()
         const [a, b] = [await connect(), await connect()]

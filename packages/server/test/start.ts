@@ -5,6 +5,9 @@ import { Server } from 'tidewire'
 import { WebSocket } from 'ws'
 import type { ServerOptions } from 'tidewire'
 
+/** Within which everything happens that is waited for, however busy the machine is. */
+export const DEADLINE_MS = 20_000
+
 export interface Started {
   io: Server
   port: number
@@ -120,7 +123,7 @@ export class WireSocket {
     })
   }
 
-  async until(what: string, isReached: () => boolean, withinMs = 3000): Promise<void> {
+  async until(what: string, isReached: () => boolean, withinMs = DEADLINE_MS): Promise<void> {
     let isOver = false
     const timer = setTimeout(() => {
       isOver = true

@@ -30,7 +30,7 @@ test('[IM-10] prints its address, serves the page with the client in it, and end
   const page = await fetch(url!)
   const script = await (await fetch(`${url}/app.js`)).text()
   child.kill('SIGTERM')
-  const [code, signal] = await once(child, 'exit')
+  const [code, signal] = await once(child, 'close')
 
   expect([page.status, page.headers.get('content-type'), script.includes('reconnect_attempt')]).toEqual([
     200,
@@ -50,7 +50,7 @@ test('[IM-10] says that a port is in use and takes another', async () => {
   const taken = Number(/:(\d+)$/.exec(await firstLine)![1])
 
   expect(taken).not.toBe(port)
-  expect(errors()).toContain(`port ${port} is in use; taking ${taken}`)
+  await expect.poll(errors).toContain(`port ${port} is in use; taking ${taken}`)
   expect((await fetch(`http://localhost:${taken}/healthz`)).status).toBe(200)
 })
 
@@ -61,7 +61,8 @@ test.each([
 ])('[IM-10] refuses flags it cannot use with code 2 and the usage: %j', async (flags, message) => {
   const { child, errors } = startMain(...flags)
 
-  const [code] = await once(child, 'exit')
+  // With all of its output.
+  const [code] = await once(child, 'close')
 
   expect(code).toBe(2)
   expect(errors()).toContain(message)

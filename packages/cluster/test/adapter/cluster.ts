@@ -258,7 +258,7 @@ export class Client {
     for (const wake of this.#wake.splice(0)) wake()
   }
 
-  async until(what: string, isReached: () => boolean, withinMs = 5_000): Promise<void> {
+  async until(what: string, isReached: () => boolean, withinMs = 20_000): Promise<void> {
     let isOver = false
     const timer = setTimeout(() => {
       isOver = true

@@ -25,7 +25,7 @@ function suspect(state: 'suspect' | 'alive' = 'suspect'): void {
 }
 
 it('[CLU-87] a node that stops in the middle of fetchSockets: the others come back, and it is named', async () => {
-  await start({ queryTimeoutMs: 300 })
+  await start({ queryTimeoutMs: 1_500 })
   const [io] = cluster.io as any[]
   cluster.servers[1]!.node.isHeld = true
 
@@ -132,7 +132,7 @@ it('[CLU-88] a suspect node gets the event, and its answers are not waited for',
 })
 
 it('[CLU-89] serverSideEmitWithAck names the nodes that did not answer', async () => {
-  await start({ answerTimeoutMs: 100 })
+  await start({ answerTimeoutMs: 1_500 })
   const [io, , third] = cluster.io as any[]
   third.on('question', (answer: (n: number) => void) => answer(3))
 

@@ -77,9 +77,9 @@ describe.each(NODES)('over %i nodes', (nodes) => {
     for (const [index, client] of clients.entries())
       client.answer('ask', (text: string) => `${text} ${index}`)
 
-    const answers = await io.timeout(4_000).emitWithAck('ask', 'I am')
-    const some = await io.to('s').timeout(4_000).emitWithAck('ask', 'in s')
-    const none = await io.to('nobody').timeout(4_000).emitWithAck('ask', 'x')
+    const answers = await io.timeout(20_000).emitWithAck('ask', 'I am')
+    const some = await io.to('s').timeout(20_000).emitWithAck('ask', 'in s')
+    const none = await io.to('nobody').timeout(20_000).emitWithAck('ask', 'x')
 
     expect(answers.toSorted()).toEqual(['I am 0', 'I am 1', 'I am 2'])
     expect(some.toSorted()).toEqual(['in s 1', 'in s 2'])
@@ -91,7 +91,7 @@ describe.each(NODES)('over %i nodes', (nodes) => {
     for (const client of clients.slice(1)) client.answer('ask', () => 'yes')
 
     const error = await io
-      .timeout(200)
+      .timeout(1_000)
       .emitWithAck('ask')
       .then(undefined, (reason: Error) => reason)
 
@@ -121,7 +121,7 @@ describe.each(NODES)('over %i nodes', (nodes) => {
 
     remote.emit('hello', 1)
     expect(await clients[2].event('hello')).toEqual(['hello', 1])
-    expect(await remote.timeout(4_000).emitWithAck('ask')).toBe('remote answer')
+    expect(await remote.timeout(20_000).emitWithAck('ask')).toBe('remote answer')
     remote.join('moved')
     io.to('moved').emit('in moved')
     await clients[2].event('in moved')

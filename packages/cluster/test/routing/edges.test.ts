@@ -63,12 +63,12 @@ const endOf = (socket: Socket): Promise<string> =>
 describe('an edge', () => {
   for (const eio of [3, 4] as const) {
     it(`[CLU-49] keeps the heartbeat of an EIO${eio} session, and ends it when its client is silent`, async () => {
-      const { owner, edge } = await startTwo({ pingInterval: 200, pingTimeout: 300 })
+      const { owner, edge } = await startTwo({ pingInterval: 400, pingTimeout: 1_200 })
       const connected = connectionOf(owner.io)
       const socket = await upgraded(owner, edge, eio)
       const end = endOf(await connected)
       const [theirs, ours] = eio === 4 ? ['2', '3'] : ['3', '2']
-      for (let i = 0; i < 5; i++) {
+      for (let i = 0; i < 3; i++) {
         // An EIO3 client pings by itself.
         if (eio === 3) socket.ws.send(ours)
         expect(await socket.next()).toBe(theirs)
@@ -84,7 +84,7 @@ describe('an edge', () => {
     const { owner, edge } = await startTwo({}, (io) => void io.on('connection', (socket) => socket.on('n', (n: number) => heard.push(n))))
     const socket = await upgraded(owner, edge)
     for (let n = 0; n < 2_000; n++) socket.ws.send(`42["n",${n}]`)
-    await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(2_000)
+    await expect.poll(() => heard.length).toBe(2_000)
     socket.ws.send('x'.repeat(1_000_001))
     const { code, reason } = await socket.end()
     const client = await new PollingClient(owner.port).connect()
@@ -143,7 +143,7 @@ describe('an edge', () => {
     expect(socket.ws.bufferedAmount).toBeGreaterThan(10e6)
     expect(edge.io.cluster!.stats()!['queuedBytes']).toBeLessThan(8e6)
     bus.resume()
-    const deadline = performance.now() + 10_000
+    const deadline = performance.now() + 40_000
     while (received.length < count && performance.now() < deadline)
       await new Promise((resolve) => setImmediate(resolve))
     expect(received).toEqual(Array.from({ length: count }, (_, n) => n))

@@ -8,7 +8,7 @@ const rounds = Number(process.env['TIDEWIRE_SIM_ROUNDS'] ?? 12)
 
 it(
   `[CLU-10, CLU-11, CLU-12, CLU-13, CLU-14] links keep their promises through loss, reordering, partitions, stalls and deaths, seed ${firstSeed}`,
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const ends = new Map<string, number>()
     let received = 0
@@ -34,7 +34,7 @@ it(
 
 it(
   `[CLU-10, CLU-14] fifty nodes find each other and keep the promises, seed ${firstSeed}`,
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const cluster = await storm(firstSeed, 50, 3_000)
     cluster.checkSettled()

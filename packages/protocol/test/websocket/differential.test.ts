@@ -52,7 +52,7 @@ async function answersOf(port: number, bytes: Uint8Array): Promise<FrameEvent[]>
   const closed = new Promise<void>((resolve, reject) => {
     const deadline = setTimeout(
       () => reject(new Error(`no close frame; got ${JSON.stringify(recording.events)}`)),
-      5_000,
+      20_000,
     )
     const end = (): void => {
       clearTimeout(deadline)
@@ -140,13 +140,13 @@ const message = fc.oneof(
 
 test(
   '[WS-1] a ws client gets back what it sends us, cut into fragments or not',
-  { timeout: 30_000 },
+  { timeout: 60_000 },
   async () => {
     const socket = new WebSocket(ours.url, { perMessageDeflate: false })
     await once(socket, 'open')
     await fc.assert(
       fc.asyncProperty(message, fc.boolean(), async (data, isCut) => {
-        const answer = once(socket, 'message', { signal: AbortSignal.timeout(5_000) }) as Promise<
+        const answer = once(socket, 'message', { signal: AbortSignal.timeout(20_000) }) as Promise<
           [Buffer, boolean]
         >
         if (isCut) {
@@ -163,11 +163,11 @@ test(
       }),
       { numRuns: 200 },
     )
-    const pong = once(socket, 'pong', { signal: AbortSignal.timeout(5_000) })
+    const pong = once(socket, 'pong', { signal: AbortSignal.timeout(20_000) })
     socket.ping('still here')
     expect(String((await pong)[0])).toBe('still here')
     socket.close(4321, 'bye')
-    const [code, reason] = (await once(socket, 'close', { signal: AbortSignal.timeout(5_000) })) as [
+    const [code, reason] = (await once(socket, 'close', { signal: AbortSignal.timeout(20_000) })) as [
       number,
       Buffer,
     ]
@@ -175,7 +175,7 @@ test(
   },
 )
 
-test('[WS-1] a ws server gives back what our client side encodes', { timeout: 30_000 }, async () => {
+test('[WS-1] a ws server gives back what our client side encodes', { timeout: 60_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(message, { maxLength: 20 }), async (messages) => {
       const frames = messages.map((data) =>
@@ -204,7 +204,7 @@ test.each([125, 126, 65_535, 65_536, 1_000_000])(
       const socket = new WebSocket(large.url, { perMessageDeflate: false })
       await once(socket, 'open')
       for (const data of ['x'.repeat(length), Buffer.alloc(length, 0x5a)]) {
-        const answer = once(socket, 'message', { signal: AbortSignal.timeout(10_000) }) as Promise<
+        const answer = once(socket, 'message', { signal: AbortSignal.timeout(20_000) }) as Promise<
           [Buffer, boolean]
         >
         socket.send(data)

@@ -3,6 +3,8 @@
 import type { Clock } from '../clock.ts'
 
 const SLOTS = 512
+/** A tick that comes so many ticks late was held up by more than the work of a loop turn. */
+const STALL_TICKS = 3
 
 export interface WheelEntry {
   /** Set by the wheel; -1 while not scheduled. */
@@ -20,6 +22,9 @@ export class TimerWheel {
   readonly #slots: (WheelEntry | undefined)[] = Array.from<undefined>({ length: SLOTS }).fill(undefined)
   #tick = 0
   #startedAt = 0
+  /** Of the latest tick, one that was put off included. */
+  #seenTick = 0
+  #isPutOff = false
   #size = 0
   #stop: (() => void) | undefined
   #isAdvancing = false
@@ -65,6 +70,8 @@ export class TimerWheel {
 
   #start(): void {
     this.#tick = 0
+    this.#seenTick = 0
+    this.#isPutOff = false
     this.#startedAt = this.#clock.now()
     this.#stop = this.#clock.every(this.#tickMs, () => this.#advance())
   }
@@ -83,6 +90,11 @@ export class TimerWheel {
 
   #advance(): void {
     const nowTick = Math.floor((this.#clock.now() - this.#startedAt) / this.#tickMs)
+    // The process stood still, and timers come before input: what clients have sent meanwhile is read before they are called silent, in the
+    // next tick, however late that is.
+    this.#isPutOff = nowTick - this.#seenTick > STALL_TICKS && !this.#isPutOff
+    this.#seenTick = nowTick
+    if (this.#isPutOff) return
     // After a stall every slot is looked at once at most.
     const from = Math.max(this.#tick + 1, nowTick - SLOTS + 1)
     this.#tick = nowTick

@@ -14,27 +14,30 @@ export class RawWebSocket {
   readonly socket: Socket
   received: Buffer = Buffer.alloc(0)
   isClosed = false
+  #wake: () => void = () => {}
 
   constructor(port: number, path: string = websocket(4)) {
     this.socket = connect(port, '127.0.0.1')
     this.socket.on('error', () => {})
     this.socket.on('close', () => {
       this.isClosed = true
+      this.#wake()
     })
     this.socket.on('data', (chunk: Buffer) => {
       this.received = Buffer.concat([this.received, chunk])
+      this.#wake()
     })
     this.socket.write(
       `GET ${path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
     )
   }
 
-  /** Waits until the server has sent this text. */
-  async until(text: string): Promise<void> {
-    while (!this.received.includes(text)) {
+  /** Waits until the server has sent this. */
+  async until(what: string | Buffer): Promise<void> {
+    while (!this.received.includes(what)) {
       if (this.isClosed)
-        throw new Error(`closed before ${text} came; got ${this.received.toString('latin1')}`)
-      await once(this.socket, 'data')
+        throw new Error(`closed before ${String(what)} came; got ${this.received.toString('latin1')}`)
+      await new Promise<void>((resolve) => (this.#wake = resolve))
     }
   }
 

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { start, websocket } from '../start.ts'
+import { DEADLINE_MS, start, websocket } from '../start.ts'
 import type { Started } from '../start.ts'
 
 const require = createRequire(new URL('../../../../interop/package.json', import.meta.url))
@@ -17,7 +17,7 @@ afterEach(async () => {
 
 function next(emitter: any, event: string): Promise<any[]> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no "${event}"`)), 5000)
+    const timer = setTimeout(() => reject(new Error(`no "${event}"`)), DEADLINE_MS)
     emitter.once(event, (...args: any[]) => {
       clearTimeout(timer)
       resolve(args)

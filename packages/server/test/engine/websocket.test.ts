@@ -7,6 +7,9 @@ import { PollingClient, send, start, websocket, WireSocket } from '../start.ts'
 import { RawWebSocket } from '../abuse/raw-websocket.ts'
 import type { Started } from '../start.ts'
 
+/** Engine.IO's `2` and `3` as frames of the server. */
+const [PING, PONG] = ['2', '3'].map((packet) => Buffer.from(`\x81\x01${packet}`, 'latin1')) as [Buffer, Buffer]
+
 let server: Started
 const sockets: WireSocket[] = []
 afterEach(async () => {
@@ -273,20 +276,27 @@ describe('upgrade', () => {
 })
 
 describe('heartbeat', () => {
-  it('[EIO-70] pings a v4 client, and closes when no pong comes', async () => {
-    server = await start({ pingInterval: 60, pingTimeout: 40 })
+  it('[EIO-70] pings a v4 client that answers again and again', async () => {
+    server = await start({ pingInterval: 60, pingTimeout: 20_000 })
+    const socket = await joined(4)
+    for (let i = 0; i < 3; i++) {
+      expect(await socket.next()).toBe('2')
+      socket.ws.send('3')
+    }
+  })
+
+  it('[EIO-70] closes a v4 session when no pong comes', async () => {
+    server = await start({ pingInterval: 300, pingTimeout: 60 })
     const reason = new Promise((resolve) => server.io.on('connection', (socket) => socket.on('disconnect', resolve)))
     const socket = await joined(4)
-    expect(await socket.next()).toBe('2')
-    socket.ws.send('3')
-    expect(await socket.next()).toBe('2')
     await socket.end()
 
+    expect(socket.messages).toEqual(['2'])
     expect(await reason).toBe('ping timeout')
   })
 
   it('[EIO-71] closes a v3 session that is silent, and keeps one that pings', async () => {
-    server = await start({ pingInterval: 60, pingTimeout: 40 })
+    server = await start({ pingInterval: 300, pingTimeout: 100 })
     const reason = new Promise((resolve) => server.io.on('connection', (socket) => socket.on('disconnect', resolve)))
     const socket = await joined(3)
     for (let i = 0; i < 3; i++) {
@@ -296,6 +306,26 @@ describe('heartbeat', () => {
     await socket.end()
 
     expect(await reason).toBe('ping timeout')
+  })
+
+  it('[EIO-70, EIO-71] a server that stood still reads what came meanwhile before it calls a client silent', async () => {
+    server = await start({ pingInterval: 200, pingTimeout: 200 })
+    const [current, old] = [await new RawWebSocket(server.port).join(), new RawWebSocket(server.port, websocket(3))]
+    try {
+      await old.until('40')
+      await current.until(PING)
+      current.received = Buffer.alloc(0)
+      // Both are in the kernel before the process stands still, for longer than both may be silent.
+      current.send('3')
+      old.send('2')
+      const until = performance.now() + 1_000
+      while (performance.now() < until);
+
+      await old.until(PONG)
+      await current.until(PING)
+    } finally {
+      for (const { socket } of [current, old]) socket.destroy()
+    }
   })
 
   it('[EIO-76] closes all sessions when the server closes', async () => {

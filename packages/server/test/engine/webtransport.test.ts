@@ -150,7 +150,7 @@ describe('a new session', () => {
   })
 
   it('[EIO-70] is pinged by the server, and closed when it does not answer', async () => {
-    server = await start({ ...WITH, pingInterval: 100, pingTimeout: 60 })
+    server = await start({ ...WITH, pingInterval: 300, pingTimeout: 100 })
     const client = await StreamClient.connect()
     const socket = [...server.io.sockets.sockets.values()][0]!
     const disconnected = once(socket as never, 'disconnect')
@@ -273,7 +273,7 @@ describe('an upgrade', () => {
   })
 
   it('[EIO-63] that does not finish within `upgradeTimeout` is closed; the session stays on polling', async () => {
-    server = await start({ ...WITH, upgradeTimeout: 60 })
+    server = await start({ ...WITH, upgradeTimeout: 500 })
     const polling = await new PollingClient(server.port, 4).connect()
     const client = await StreamClient.open()
     client.send(frame(`0{"sid":"${polling.sid}"}`))
@@ -310,13 +310,15 @@ describe('what is refused', () => {
     ['a frame that is too large', Buffer.from([127, 0, 0, 0, 1, 0, 0, 0, 0]), 'too large'],
     ['no packet', frame('9'), 'Malformed'],
   ])('[EIO-95] %s closes the session with a reason, and leaves nothing', async (_what, first, reason) => {
-    server = await start(WITH)
+    // Longer than is waited for the timers to be gone.
+    server = await start({ ...WITH, upgradeTimeout: 120_000 })
     const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
     const before = timers()
 
     expect(await refusalOf(first)).toContain(reason)
     expect(server.io.engine.clientsCount).toBe(0)
-    expect(timers()).toBe(before)
+    // Timers of others in this process come and go; one that is left of this stays.
+    await expect.poll(timers).toBeLessThanOrEqual(before)
   })
 
   it('[EIO-95] a second packet before the first is answered closes the session, and none is opened later', async () => {
@@ -365,7 +367,7 @@ describe('what is refused', () => {
   })
 
   it('[EIO-96] a session that fails before it is ready, or without a stream, harms nobody', async () => {
-    server = await start({ ...WITH, upgradeTimeout: 40 })
+    server = await start(WITH)
     const failed = sessionPair(1200, Promise.reject(new Error('no QUIC')))
     await server.io.engine.onWebTransportSession(failed.server)
     expect(failed.server.isClosed).toBe(true)

@@ -278,7 +278,7 @@ describe('on a shared server', () => {
     const socket = dial(port)
     const text = REQUESTS['POST to an unknown sid']!
     socket.write(text.slice(0, -1))
-    await expect.poll(() => seen, { timeout: 10_000 }).toEqual(['a connection'])
+    await expect.poll(() => seen).toEqual(['a connection'])
     const answers = read(socket, 1)
     socket.write(text.slice(-1))
     expect((await answers)[0]!.status).toContain('400')
@@ -290,7 +290,7 @@ describe('on a shared server', () => {
     for (let i = 0; i < 100; i++) dial(port).write(text.slice(0, -1))
     let most = 0
     await new Promise<void>((resolve, reject) => {
-      const deadline = performance.now() + 10_000
+      const deadline = performance.now() + 20_000
       const look = (before: number): void => {
         most = Math.max(most, seen.length - before)
         if (seen.length === 100) resolve()
@@ -314,13 +314,14 @@ describe('on a shared server', () => {
     const { io, port } = await start(true)
     const socket = dial(port)
     await ask(socket, 'handshake')
+    const before = process.memoryUsage().arrayBuffers
     const [sid] = Object.keys(io.engine.clients)
     socket.write(message(`GET ${POLL}&sid=${sid} HTTP/1.1`))
     const flood = Buffer.from(REQUESTS.app!.repeat(10_000))
     for (let i = 0; i < 100; i++) socket.write(flood)
     // The kernel's buffers fill: the server does not read.
     await expect.poll(() => socket.writableLength).toBeGreaterThan(20_000_000)
-    expect(process.memoryUsage().arrayBuffers).toBeLessThan(200_000_000)
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(200_000_000)
   })
 
   it('[HTTP-3] a client that is always ahead is read no further than it is answered', async () => {

@@ -7,7 +7,7 @@ import { Adapter } from 'tidewire'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { EncodedPacket } from '../../src/broadcast/encoded.ts'
 import { EventLog } from '../../src/recovery/event-log.ts'
-import { start, websocket, WireSocket } from '../start.ts'
+import { DEADLINE_MS, start, websocket, WireSocket } from '../start.ts'
 import type { Started } from '../start.ts'
 
 const require = createRequire(new URL('../../../../interop/package.json', import.meta.url))
@@ -48,7 +48,7 @@ async function nextEvent(wire: WireSocket): Promise<any[]> {
 
 function once(emitter: any, event: string): Promise<any[]> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no "${event}"`)), 5000)
+    const timer = setTimeout(() => reject(new Error(`no "${event}"`)), DEADLINE_MS)
     emitter.once(event, (...args: any[]) => {
       clearTimeout(timer)
       resolve(args)
@@ -389,10 +389,12 @@ describe('connection state recovery', () => {
     add('a', 100)
     add('b', 100)
     // A reference that was just made lives until the turn ends.
-    await new Promise(setImmediate)
-    collect()
-
-    expect(refs.filter((ref) => ref.deref() !== undefined)).toEqual([])
+    const alive = async (): Promise<number> => {
+      await new Promise(setImmediate)
+      collect()
+      return refs.filter((ref) => ref.deref() !== undefined).length
+    }
+    await expect.poll(alive).toBe(0)
   })
 
   it('[SIO-76] keeps of each event its own bytes, not the buffers that those were cut from', async () => {

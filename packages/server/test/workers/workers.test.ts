@@ -56,7 +56,7 @@ class Program {
 
   /** The next line that has this member. */
   async next(member: string): Promise<any> {
-    const deadline = Date.now() + 30_000
+    const deadline = Date.now() + 60_000
     for (;;) {
       const index = this.#lines.findIndex((line) => member in line)
       if (index !== -1) return this.#lines.splice(index, 1)[0]
@@ -76,6 +76,14 @@ class Program {
   async stats(): Promise<{ stats: any[]; crashes: number }> {
     this.say('stats')
     return this.next('stats')
+  }
+
+  /** When every worker has told its figures: one that is busy may not do so in time. */
+  async figures(): Promise<any[]> {
+    for (;;) {
+      const { stats } = await this.stats()
+      if (stats.every(({ figures }) => figures !== undefined)) return stats
+    }
   }
 
   /** Ends it as an operator does. */
@@ -116,7 +124,7 @@ async function ask(ws: WireSocket, event: string): Promise<unknown[]> {
   return JSON.parse(String(await ws.next()).replace(/^430/, '')) as unknown[]
 }
 
-it('[CLU-93] a WebSocket goes to the process that owns its session, and is relayed by none', { timeout: 40_000 }, async () => {
+it('[CLU-93] a WebSocket goes to the process that owns its session, and is relayed by none', { timeout: 120_000 }, async () => {
   const running = await Program.start()
   const { port, pids, child } = running
 
@@ -125,7 +133,7 @@ it('[CLU-93] a WebSocket goes to the process that owns its session, and is relay
 
   expect([...owners].toSorted()).toEqual(pids.toSorted())
   expect(await ask(sockets[0]!, 'relayed')).toEqual([0])
-  const { stats } = await running.stats()
+  const stats = await running.figures()
   expect(stats.map(({ pid, state }) => [pid, state]).toSorted()).toEqual(pids.map((pid) => [pid, 'serving']).toSorted())
   const sum = (name: string): number => stats.reduce((total, { figures }) => total + figures[name], 0)
   expect(sum('sessions')).toBe(12)
@@ -139,7 +147,7 @@ it('[CLU-93] a WebSocket goes to the process that owns its session, and is relay
   expect([(await exited)[0], running.errors]).toEqual([0, ''])
 })
 
-it('[CLU-93] over TLS a WebSocket that lands on another process is relayed', { timeout: 40_000 }, async () => {
+it('[CLU-93] over TLS a WebSocket that lands on another process is relayed', { timeout: 120_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tidewire-workers-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const args = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=127.0.0.1', '-days', '2', '-keyout', `${folder}/key.pem`, '-out', `${folder}/cert.pem`]
@@ -164,7 +172,7 @@ it('[CLU-93] over TLS a WebSocket that lands on another process is relayed', { t
   const owners = new Set(await Promise.all(sockets.map(async (ws) => (await ask(ws, 'where'))[0])))
 
   expect(owners.size).toBe(3)
-  const { stats } = await running.stats()
+  const stats = await running.figures()
   const sum = (name: string): number => stats.reduce((total, { figures }) => total + figures[name], 0)
   expect(sum('sessions')).toBe(9)
   expect(sum('relayedWebSockets')).toBeGreaterThan(0)
@@ -192,13 +200,13 @@ async function upgradeInBytes(port: number): Promise<string> {
     await turn()
     socket.write(early.subarray(at, at + 2))
   }
-  const deadline = Date.now() + 5_000
+  const deadline = Date.now() + 60_000
   while (!received.includes('438[') && !socket.destroyed && Date.now() < deadline) await turn()
   socket.destroy()
   return received.replaceAll(/^HTTP\/1.1 (\d+)[^]*?\r\n\r\n|[^ -~]+/g, '$1 ').replaceAll(/\d+,\d+/g, '…')
 }
 
-it('[CLU-93] what a client sends while its WebSocket moves to another process arrives there', { timeout: 40_000 }, async () => {
+it('[CLU-93] what a client sends while its WebSocket moves to another process arrives there', { timeout: 120_000 }, async () => {
   const { port } = await Program.start()
 
   const received = await Promise.all(Array.from({ length: 30 }, () => upgradeInBytes(port)))
@@ -207,14 +215,14 @@ it('[CLU-93] what a client sends while its WebSocket moves to another process ar
   expect(received.map((text) => text.trim().split(/\s+/))).toEqual(received.map(() => whole))
 })
 
-it('[CLU-93] a process that dies is replaced', { timeout: 40_000 }, async () => {
+it('[CLU-93] a process that dies is replaced', { timeout: 120_000 }, async () => {
   const running = await Program.start()
   const { port, pids } = running
 
   process.kill(pids[0]!, 'SIGKILL')
   const { crash } = await running.next('crash')
   const seen = new Set<number>()
-  const deadline = Date.now() + 20_000
+  const deadline = Date.now() + 60_000
   // Every connection goes to the next process.
   while (seen.size < 3 && Date.now() < deadline) {
     // A connection that was on its way to the process when it died is nobody's, and nobody closes it.
@@ -232,7 +240,7 @@ it('[CLU-93] a process that dies is replaced', { timeout: 40_000 }, async () => 
   expect((await Promise.all([running.stop(), ws.end()]))[0]).toBe(0)
 })
 
-it('[CLU-94] a worker that fails at its start is started anew later and later, until it serves', { timeout: 60_000 }, async () => {
+it('[CLU-94] a worker that fails at its start is started anew later and later, until it serves', { timeout: 120_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tidewire-workers-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const mark = join(folder, 'fails')
@@ -242,10 +250,10 @@ it('[CLU-94] a worker that fails at its start is started anew later and later, u
   process.kill(running.pids[0]!, 'SIGKILL')
   const crashes = [await running.next('crash'), await running.next('crash'), await running.next('crash')]
   rmSync(mark)
-  const deadline = Date.now() + 20_000
+  const deadline = Date.now() + 60_000
   let served: string | undefined
   while (served === undefined && Date.now() < deadline)
-    served = (await send(running.port, 'GET', '/', { signal: AbortSignal.timeout(500) }).catch(() => undefined))?.body
+    served = (await send(running.port, 'GET', '/', { signal: AbortSignal.timeout(2_000) }).catch(() => undefined))?.body
 
   expect(crashes.map(({ crash }) => [crash.signal ?? crash.code, crash.restartInMs])).toEqual([['SIGKILL', 100], [3, 500], [3, 2_000]])
   // It answers to requests a moment before the primary hears that it serves.
@@ -255,7 +263,7 @@ it('[CLU-94] a worker that fails at its start is started anew later and later, u
   expect(await running.stop()).toBe(0)
 })
 
-it('[CLU-95] a reload whose workers fail at their start changes nothing; the next one takes place', { timeout: 60_000 }, async () => {
+it('[CLU-95] a reload whose workers fail at their start changes nothing; the next one takes place', { timeout: 120_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tidewire-workers-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const mark = join(folder, 'fails')
@@ -272,14 +280,14 @@ it('[CLU-95] a reload whose workers fail at their start changes nothing; the nex
 
   rmSync(mark)
   running.child.kill('SIGUSR2')
-  await ws.until('the close', () => ws.closed !== undefined, 30_000)
+  await ws.until('the close', () => ws.closed !== undefined, 60_000)
   const after = await upgrade(running.port)
   expect(running.pids).not.toContain((await ask(after, 'where'))[0])
   expect((await running.stats()).crashes).toBe(0)
   expect((await Promise.all([running.stop(), after.end()]))[0]).toBe(0)
 })
 
-it('[CLU-95] a new worker that crashes while a reload goes on is replaced, too', { timeout: 60_000 }, async () => {
+it('[CLU-95] a new worker that crashes while a reload goes on is replaced, too', { timeout: 120_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tidewire-workers-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const mark = join(folder, 'late')
@@ -287,35 +295,35 @@ it('[CLU-95] a new worker that crashes while a reload goes on is replaced, too',
   const running = await Program.start({ TEST_COUNT: '2', TEST_LATE: mark })
   const worker = async (number: number): Promise<any> => (await running.stats()).stats.find((one) => one.number === number)
   running.say('reload')
-  await expect.poll(async () => (await worker(3))?.state, { timeout: 20_000 }).toBe('serving')
+  await expect.poll(async () => (await worker(3))?.state).toBe('serving')
   process.kill((await worker(3)).pid, 'SIGKILL')
   const { crash } = await running.next('crash')
   const { uptimeMs } = await worker(4)
-  await expect.poll(async () => (await worker(4)).uptimeMs, { timeout: 20_000 }).toBeGreaterThan(uptimeMs + 2 * crash.restartInMs)
+  await expect.poll(async () => (await worker(4)).uptimeMs).toBeGreaterThan(uptimeMs + 2 * crash.restartInMs)
   rmSync(mark)
   await running.next('reloaded')
 
-  await expect.poll(async () => (await running.stats()).stats.map(({ state }) => state), { timeout: 20_000 }).toEqual(['serving', 'serving'])
+  await expect.poll(async () => (await running.stats()).stats.map(({ state }) => state)).toEqual(['serving', 'serving'])
   expect(await running.stop()).toBe(0)
 })
 
-it('[CLU-93] all end in order when they are stopped before all of them serve', { timeout: 40_000 }, async () => {
+it('[CLU-93] all end in order when they are stopped before all of them serve', { timeout: 120_000 }, async () => {
   const running = await Program.spawn({ TEST_HANGS: '2' })
-  const deadline = Date.now() + 20_000
+  const deadline = Date.now() + 60_000
   let isServed = false
   while (!isServed && Date.now() < deadline) isServed = await send(running.port, 'GET', '/').then(() => true, () => false)
 
   expect([await running.stop(), running.errors]).toEqual([0, ''])
 })
 
-it('[CLU-93] workers end in order when the process that started them is killed', { timeout: 40_000 }, async () => {
+it('[CLU-93] workers end in order when the process that started them is killed', { timeout: 120_000 }, async () => {
   const running = await Program.start()
   const ws = await upgrade(running.port)
 
   running.child.kill('SIGKILL')
 
   expect(await ws.end()).toEqual({ code: 1005, reason: '' })
-  const deadline = Date.now() + 20_000
+  const deadline = Date.now() + 60_000
   const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`).length > 0
   while (running.pids.some(isAlive) && Date.now() < deadline) await turn()
   expect(running.pids.filter(isAlive)).toEqual([])
