@@ -16,6 +16,62 @@ function allocate(size: number): Uint8Array {
   return nodeBuffer ? nodeBuffer.allocUnsafe(size) : new Uint8Array(size)
 }
 
+/** Bytes of a payload on the wire. */
+export function payloadLength(payload: string | Uint8Array): number {
+  if (typeof payload !== 'string') return payload.length
+  return nodeBuffer ? nodeBuffer.byteLength(payload) : encoder.encode(payload).length
+}
+
+/** Bytes of a frame before a payload of `length`, prefix included: the header, with the mask if it has one. */
+export function headerLength(length: number, isMasked = false): number {
+  return (length < 126 ? 2 : length < 0x10000 ? 4 : 10) + (isMasked ? 4 : 0)
+}
+
+/**
+ * Writes one final frame into `frame` from `at` on, where there must be room: of several frames in one buffer. `payloadBytes` is the
+ * `payloadLength` of `payload`, without the prefix. Gives where the frame ends.
+ */
+export function writeFrame(
+  frame: Uint8Array,
+  at: number,
+  opcode: number,
+  payload: string | Uint8Array,
+  payloadBytes: number,
+  prefix?: string | number,
+  mask?: Uint8Array,
+): number {
+  const prefixLength = prefix === undefined || prefix === '' ? 0 : 1
+  const length = payloadBytes + prefixLength
+  const start = at + headerLength(length, mask !== undefined)
+  frame[at] = 0x80 | opcode
+  const maskBit = mask ? 0x80 : 0
+  if (length < 126) frame[at + 1] = maskBit | length
+  else if (length < 0x10000) {
+    frame[at + 1] = maskBit | 126
+    frame[at + 2] = length >>> 8
+    frame[at + 3] = length
+  } else {
+    frame[at + 1] = maskBit | 127
+    let rest = length
+    for (let i = at + 9; i >= at + 2; i--) {
+      frame[i] = rest % 256
+      rest = Math.floor(rest / 256)
+    }
+  }
+  if (prefixLength === 1) frame[start] = typeof prefix === 'string' ? prefix.charCodeAt(0) : prefix!
+  const from = start + prefixLength
+  const end = from + payloadBytes
+  if (typeof payload !== 'string') frame.set(payload, from)
+  else if (!nodeBuffer) frame.set(encoder.encode(payload), from)
+  // perf: as many bytes as UTF-16 units means ASCII, and writing that as Latin-1 is a third faster than as UTF-8.
+  else (frame as NodeBuffer).write(payload, from, payloadBytes, payloadBytes === payload.length ? 'latin1' : 'utf8')
+  if (mask !== undefined) {
+    frame.set(mask, start - 4)
+    applyMask(frame, start, end, start - 4)
+  }
+  return end
+}
+
 /**
  * One final frame. `mask` (4 bytes) is given by a client and absent on a server. `prefix` is written before the payload inside
  * the frame (the Engine.IO digit, or the 0x04 of revision 3), which saves a concatenation.
@@ -27,52 +83,11 @@ export function encodeFrame(
 ): Uint8Array {
   const prefix = options?.prefix
   const mask = options?.mask
-  const prefixLength = prefix === undefined || prefix === '' ? 0 : 1
-  let bytes: Uint8Array | undefined
-  let payloadLength: number
-  if (typeof payload !== 'string') {
-    bytes = payload
-    payloadLength = payload.length
-  } else if (nodeBuffer) {
-    payloadLength = nodeBuffer.byteLength(payload)
-  } else {
-    bytes = encoder.encode(payload)
-    payloadLength = bytes.length
-  }
-  const length = payloadLength + prefixLength
-  const lengthBytes = length < 126 ? 0 : length < 0x10000 ? 2 : 8
-  const start = 2 + lengthBytes + (mask ? 4 : 0)
-  const frame = allocate(start + length)
-  frame[0] = 0x80 | opcode
-  const maskBit = mask ? 0x80 : 0
-  if (lengthBytes === 0) frame[1] = maskBit | length
-  else if (lengthBytes === 2) {
-    frame[1] = maskBit | 126
-    frame[2] = length >>> 8
-    frame[3] = length
-  } else {
-    frame[1] = maskBit | 127
-    let rest = length
-    for (let i = 9; i >= 2; i--) {
-      frame[i] = rest % 256
-      rest = Math.floor(rest / 256)
-    }
-  }
-  if (prefixLength === 1) frame[start] = typeof prefix === 'string' ? prefix.charCodeAt(0) : prefix!
-  const from = start + prefixLength
-  if (bytes !== undefined) frame.set(bytes, from)
-  // perf: as many bytes as UTF-16 units means ASCII, and writing that as Latin-1 is a third faster than as UTF-8.
-  else
-    (frame as NodeBuffer).write(
-      payload as string,
-      from,
-      payloadLength,
-      payloadLength === payload.length ? 'latin1' : 'utf8',
-    )
-  if (mask !== undefined) {
-    frame.set(mask, start - 4)
-    applyMask(frame, start, frame.length, start - 4)
-  }
+  if (typeof payload === 'string' && !nodeBuffer) payload = encoder.encode(payload)
+  const payloadBytes = payloadLength(payload)
+  const length = payloadBytes + (prefix === undefined || prefix === '' ? 0 : 1)
+  const frame = allocate(headerLength(length, mask !== undefined) + length)
+  writeFrame(frame, 0, opcode, payload, payloadBytes, prefix, mask)
   return frame
 }
 

@@ -1,7 +1,7 @@
 // One engine packet on its way out, with every wire form built at most once and shared by all recipients: a broadcast to 10,000 sockets
 // holds one OutgoingMessage and, per revision in use, one WebSocket frame.
-import { encodeFrame, engineV3, engineV4, OPCODE } from '@tidewire/protocol'
-import type { EnginePacket, EnginePacketType } from '@tidewire/protocol'
+import { encodeFrame, engineV3, engineV4, headerLength, OPCODE, payloadLength, writeFrame } from '@tidewire/protocol'
+import type { EnginePacket, EnginePacketType, EngineRevision } from '@tidewire/protocol'
 
 const DIGITS: Record<EnginePacketType, string> = {
   open: '0',
@@ -29,6 +29,7 @@ export class OutgoingMessage implements EnginePacket {
   #frameV4: Buffer | undefined
   #frameV3: Buffer | undefined
   #isShared = false
+  #payloadBytes = 0
 
   constructor(data: string | Uint8Array, type: EnginePacketType = 'message') {
     this.type = type
@@ -55,7 +56,7 @@ export class OutgoingMessage implements EnginePacket {
   }
 
   /** The unmasked WebSocket frame of this message. Text frames are the same in both revisions. */
-  frame(revision: 3 | 4): Buffer {
+  frame(revision: EngineRevision): Buffer {
     if (typeof this.data === 'string') {
       return (this.#frameV4 ??= toBuffer(encodeFrame(OPCODE.TEXT, this.data, { prefix: DIGITS[this.type] })))
     }
@@ -70,13 +71,32 @@ export class OutgoingMessage implements EnginePacket {
    */
   latin1Frame(): string | undefined {
     const { data } = this
-    if (this.#isShared || typeof data !== 'string' || data.length >= TEXT_HEADERS.length || this.type !== 'message') return undefined
-    this.#isShared = true
+    if (typeof data !== 'string' || data.length >= TEXT_HEADERS.length || this.type !== 'message' || this.share()) return undefined
     return Buffer.byteLength(data) === data.length ? TEXT_HEADERS[data.length]! + data : undefined
   }
 
+  /** Whether somebody has had it: then it is shared, and so is its frame. The first to ask is told no, for most have but one recipient. */
+  share(): boolean {
+    const wasShared = this.#isShared
+    this.#isShared = true
+    return wasShared
+  }
+
+  /** Bytes of its frame. */
+  frameLength(revision: EngineRevision): number {
+    this.#payloadBytes = payloadLength(this.data)
+    const length = this.#payloadBytes + (typeof this.data === 'string' || revision === 3 ? 1 : 0)
+    return headerLength(length) + length
+  }
+
+  /** Writes its frame, whose length has been asked for, into the buffer of several. Gives where it ends. */
+  writeFrame(target: Buffer, at: number, revision: EngineRevision): number {
+    if (typeof this.data === 'string') return writeFrame(target, at, OPCODE.TEXT, this.data, this.#payloadBytes, DIGITS[this.type])
+    return writeFrame(target, at, OPCODE.BINARY, this.data, this.#payloadBytes, revision === 3 ? BINARY_MESSAGE_V3 : undefined)
+  }
+
   /** The frame for a peer that cannot take binary (`b64=1` on its WebSocket URL). */
-  base64Frame(revision: 3 | 4): Buffer {
+  base64Frame(revision: EngineRevision): Buffer {
     const codec = revision === 4 ? engineV4 : engineV3
     return toBuffer(encodeFrame(OPCODE.TEXT, codec.encodePacket(this, false)))
   }

@@ -21,7 +21,7 @@ const debugTransport = debugScope('engine:transport')
 /** How long a peer may be silent after a close frame, and how long it may take to end the connection whatever it sends. */
 const CLOSE_TIMEOUT_MS = LIMITS.webSocketCloseTimeout.default
 const END_TIMEOUT_MS = LIMITS.closeTimeout.default
-/** Binary up to this size is copied, so that it does not pin the chunk it was read in. */
+/** Binary up to this size is copied when it is less than half of the chunk it was read in, so that it does not pin that. */
 const COPY_BELOW_BYTES = 16_384
 /** A pong is a write of its own, which costs what handling some packets does. */
 const PONG_COST = 8_192
@@ -209,7 +209,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
 
   handleBinary(data: Uint8Array): void {
     const bytes = data as Buffer
-    this.#dispatch(bytes.length <= COPY_BELOW_BYTES ? copyOf(bytes) : bytes)
+    this.#dispatch(bytes.length <= COPY_BELOW_BYTES && 2 * bytes.length < bytes.buffer.byteLength ? copyOf(bytes) : bytes)
   }
 
   #dispatch(encoded: string | Buffer): void {
@@ -397,14 +397,21 @@ function withHead(head: string, frames: Buffer): Buffer {
 }
 
 function concatFrames(batch: readonly OutgoingMessage[], revision: EngineRevision): Buffer {
-  const frames: Buffer[] = []
   let length = 0
-  for (const message of batch) {
-    const frame = message.frame(revision)
-    frames.push(frame)
-    length += frame.length
+  // perf: frames of messages that nobody shares are not made one by one first.
+  const shared = batch.map((message) => (message.share() ? message.frame(revision) : undefined))
+  for (let i = 0; i < batch.length; i++) length += shared[i]?.length ?? batch[i]!.frameLength(revision)
+  const frames = Buffer.allocUnsafe(length)
+  let at = 0
+  for (let i = 0; i < batch.length; i++) {
+    const frame = shared[i]
+    if (frame === undefined) at = batch[i]!.writeFrame(frames, at, revision)
+    else {
+      frames.set(frame, at)
+      at += frame.length
+    }
   }
-  return Buffer.concat(frames, length)
+  return frames
 }
 
 /** How frames of clients are decoded: one object for all connections of an engine. */

@@ -83,6 +83,37 @@ describe('websocket', () => {
     }
   })
 
+  it.each([4, 3])('[EIO-3, EIO-4] frames what leaves in one turn in order, own and shared, text and binary, in revision %d', async (eio) => {
+    server = await start()
+    const bytes = Buffer.alloc(1024, 7)
+    server.io.on('connection', (socket) => {
+      void socket.join('room')
+      socket.on('go', () => {
+        socket.emit('own', 'é'.repeat(80))
+        server.io.to('room').emit('both', 1)
+        socket.emit('own', bytes, Buffer.alloc(0))
+        server.io.to('room').emit('both', bytes)
+        socket.emit('own', 'x'.repeat(70_000))
+      })
+    })
+    const [one, other] = [await joined(eio), await joined(eio)]
+    one.ws.send('42["go"]')
+    const attachment = (data: Buffer): Buffer => (eio === 3 ? Buffer.concat([Buffer.from([4]), data]) : data)
+    const both = ['42["both",1]', '451-["both",{"_placeholder":true,"num":0}]', attachment(bytes)]
+    const expected = [
+      `42["own","${'é'.repeat(80)}"]`,
+      both[0],
+      '452-["own",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]',
+      attachment(bytes),
+      attachment(Buffer.alloc(0)),
+      both[1],
+      both[2],
+      `42["own","${'x'.repeat(70_000)}"]`,
+    ]
+    for (const message of expected) expect(await one.next()).toEqual(message)
+    for (const message of both) expect(await other.next()).toEqual(message)
+  })
+
   it('lets listeners of the application see what a connection reads', async () => {
     server = await start()
     let seen = 0
