@@ -2,32 +2,32 @@
 // every scenario, or those named, on this server and on socket.io 4.8.4 in turn, with `--peers` on all peers of programs.ts too, with `--with` on
 // those named; with `--scale` how the costs of this server grow (scale.ts). `--shrink` divides the numbers of connections, for a look at whether
 // everything works. Prints a table and leaves the samples in bench/results/latest.json.
-// `npm run bench -- --cluster` is bench/src/cluster/main.ts.
-import { execFileSync } from 'node:child_process'
-import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
-import { cpus, release } from 'node:os'
+// `npm run bench -- --cluster` is bench/src/cluster/main.ts, `npm run bench -- --client` is bench/src/client/main.ts.
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { runClientBench } from './client/main.ts'
 import { runClusterBench } from './cluster/main.ts'
 import { canPin } from './processes.ts'
 import { official, peers, tidewire } from './programs.ts'
-import type { Command, NodeRuntime, ServerProgram } from './programs.ts'
+import type { Command, ServerProgram } from './programs.ts'
 import { plot } from './plot.ts'
 import { markdown, save, updateDocument } from './report.ts'
 import type { Run, Samples } from './report.ts'
 import { cellNames, cellScenario, scaleTable } from './scale.ts'
 import { runRound } from './round.ts'
+import { chooseRuntime, commit, machine, now, root } from './runtime.ts'
 import { scenarios } from './scenarios.ts'
 
-// What a cluster costs has scenarios of its own.
-if (process.argv[2] === '--cluster') {
-  await runClusterBench(process.argv.slice(3))
+// What a cluster costs, and a client, has scenarios of its own.
+const others: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { '--cluster': runClusterBench, '--client': runClientBench }
+const other = others[process.argv[2] ?? '']
+if (other !== undefined) {
+  await other(process.argv.slice(3))
   process.exit()
 }
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -60,33 +60,6 @@ if (unknown.length > 0 || ![rounds, seconds, scale].every((value) => value > 0))
   process.exit(2)
 }
 
-/** What was built is measured, unless it is missing or older than the sources; only this Node runs sources. */
-function chooseRuntime(): NodeRuntime {
-  const path = values.node
-  const version = execFileSync(path, ['--version'], { encoding: 'utf8' }).trim()
-  const isBuilt = ['protocol', 'server'].every((name) => {
-    const built = join(root, 'packages', name, 'dist/index.js')
-    const newest = Math.max(
-      ...globSync(join(root, 'packages', name, 'src/**/*.ts')).map((file) => statSync(file).mtimeMs),
-    )
-    return existsSync(built) && statSync(built).mtimeMs >= newest
-  })
-  if (isBuilt && !values.source) return { path, version, conditions: [] }
-  if (path !== process.execPath) {
-    console.error('[bench] another Node measures what is built: run `npm run build` first')
-    process.exit(2)
-  }
-  return { path, version, conditions: ['tidewire-source'] }
-}
-
-function commit(): string {
-  try {
-    return `, commit ${execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim()}`
-  } catch {
-    return ''
-  }
-}
-
 /** The soft limit of open files, which children inherit. */
 function openFiles(): number {
   try {
@@ -103,7 +76,11 @@ if (openFiles() < needed)
   )
 if (!canPin) console.warn('[bench] processes cannot be pinned to cores here: figures are rough')
 
-const runtime = chooseRuntime()
+const runtime = chooseRuntime(values.node, ['protocol', 'server'], values.source)
+if (runtime === undefined) {
+  console.error('[bench] another Node measures what is built: run `npm run build` first')
+  process.exit(2)
+}
 const commands = new Map<ServerProgram, Command>()
 const asked = values.with.split(',')
 for (const program of values.scale ? [tidewire] : [official, tidewire, ...peers.filter(({ name }) => values.peers || asked.includes(name))]) {
@@ -115,10 +92,9 @@ for (const program of values.scale ? [tidewire] : [official, tidewire, ...peers.
   }
 }
 
-const processors = cpus()
 const run: Run = {
-  at: new Date().toISOString().slice(0, 16).replace('T', ' '),
-  machine: `${processors.length} × ${processors[0]?.model ?? 'unknown processor'}, ${process.platform} ${release()}`,
+  at: now(),
+  machine: machine(),
   versions: `Node ${runtime.version}${commit()}`,
   servers: Object.fromEntries([...commands.keys()].map((program) => [program.name, program.label(runtime)])),
   leftOut: Object.fromEntries([...commands.keys()].map((program) => [program.name, program.leftOut])),

@@ -128,13 +128,13 @@ export function markdown(run: Run): string {
   ].join('\n')
 }
 
-export function save(file: string, run: Run): void {
+export function save(file: string, run: object): void {
   mkdirSync(dirname(file), { recursive: true })
   writeFileSync(file, `${JSON.stringify(run, undefined, 1)}\n`)
 }
 
 /** Puts a table between its markers in a document; a new document gets an introduction. */
-export function updateDocument(file: string, table: string, section: 'bench' | 'scale'): void {
+export function updateDocument(file: string, table: string, section: 'bench' | 'scale' | 'client'): void {
   const [begin, end] = [`<!-- ${section}: begin -->`, `<!-- ${section}: end -->`]
   const old = existsSync(file) ? readFileSync(file, 'utf8') : `${INTRODUCTION}\n${begin}\n${end}\n`
   const [before, rest] = old.split(begin)

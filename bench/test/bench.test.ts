@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
+import { figures } from '../src/client/figures.ts'
+import type { ClientRun } from '../src/client/report.ts'
 import type { Run } from '../src/report.ts'
 import { figure } from '../src/report.ts'
 import { scenarios } from '../src/scenarios.ts'
@@ -54,6 +56,48 @@ it('takes the median of the rounds in which the generator had time to spare', ()
     kept: 3,
     discarded: 1,
   })
+})
+
+it('measures every figure of both clients', { timeout: 600_000 }, async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'tidewire-bench-'))
+  try {
+    const results = join(dir, 'results.json')
+    const args = [
+      '--client',
+      '--rounds=1',
+      '--seconds=0.1',
+      '--shrink=100',
+      '--source',
+      `--results=${results}`,
+    ]
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      '--conditions=tidewire-source',
+      main,
+      ...args,
+    ])
+    const run = JSON.parse(readFileSync(results, 'utf8')) as ClientRun
+    expect(Object.keys(run.samples)).toEqual(Object.keys(figures))
+    for (const [name, samples] of Object.entries(run.samples)) {
+      // A cell of the table for each client, and how one compares with the other.
+      expect(stdout).toMatch(
+        new RegExp(
+          `\\| ${name} \\|[^|]*\\|( -?[\\d.]+ (µs|KB|ms) \\([^|]*\\) \\|){2} \\*\\*-?[\\d.]+×\\*\\* \\|`,
+        ),
+      )
+      for (const client of ['official', 'tidewire'] as const) {
+        expect(samples[client], `${name} of ${client}`).toHaveLength(figures[name]!.processes ?? 1)
+        for (const { value, operations } of samples[client]!) {
+          // The heap of ten clients is less than what comes and goes beside it.
+          if (name === 'idle') expect(value).not.toBeNaN()
+          else expect(value).toBeGreaterThan(0)
+          expect(operations).toBeGreaterThan(0)
+        }
+      }
+    }
+    expect(stdout).toContain('| bundle |')
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
 })
 
 it('measures connects, relayed messages and broadcasts of a cluster', { timeout: 600_000 }, async () => {

@@ -34,7 +34,9 @@ export function listen(io: BenchServer): void {
     if (typeof rooms === 'string') void socket.join(Array.from({ length: Number(rooms) }, (_, index) => `x${index}`))
     socket.on('count', count)
     socket.on('echo', (value: unknown, done: (value: unknown) => void) => done(value))
-    socket.on('publish', (target: string, text: string) => io.to(target).emit('news', text))
+    socket.on('publish', (target: string, text: string, count = 1) => {
+      for (let n = 0; n < count; n++) io.to(target).emit('news', text)
+    })
   })
 }
 

@@ -19,9 +19,8 @@ export class Emitter<
 
   /** Adds a listener; the same one twice is called twice. */
   on<Event extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(event: Event, listener: ReservedOrUserListener<ReservedEvents, ListenEvents, Event>): this {
-    const listeners = this.#listeners.get(event)
-    if (listeners) listeners.push(listener)
-    else this.#listeners.set(event, [listener])
+    // Lists are replaced, not changed: one whose listeners are being called stays as it was.
+    this.#listeners.set(event, (this.#listeners.get(event) ?? []).concat(listener))
     return this
   }
 
@@ -46,7 +45,8 @@ export class Emitter<
 
   /** Calls the listeners; named so that `emit` is free for what goes to the server. */
   emitReserved(event: string | symbol, ...args: any[]): this {
-    for (const listener of this.#listeners.get(event)?.slice() ?? []) listener.apply(this, args)
+    const listeners = this.#listeners.get(event)
+    if (listeners) for (const listener of listeners) listener.apply(this, args)
     return this
   }
 

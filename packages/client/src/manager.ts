@@ -111,7 +111,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     this.uri = (isUri ? first : undefined)!
     const options = (isUri ? second : first) ?? {}
     this.opts = { path: '/socket.io', ...options }
-    for (const name of Object.keys(SETTINGS) as (keyof typeof SETTINGS)[]) (this as any)['_' + name] = options[name] ?? SETTINGS[name]
+    for (const name in SETTINGS) (this as any)['_' + name] = (options as any)[name] ?? (SETTINGS as any)[name]
     this.#applySettings()
     this._autoConnect = options.autoConnect !== false
     if (this._autoConnect) this.open()
@@ -133,7 +133,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
   declare _timeout: number | false
 
   static {
-    for (const name of Object.keys(SETTINGS)) {
+    for (const name in SETTINGS) {
       ;(this.prototype as any)[name] = function (this: Manager, value?: unknown): unknown {
         if (value === undefined) return (this as any)['_' + name]
         ;(this as any)['_' + name] = value
@@ -197,7 +197,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
   }
 
   #clearOpenTimer(): void {
-    stopTimer(this.opts, this.#openTimer)
+    this.#openTimer = stopTimer(this.opts, this.#openTimer)
   }
 
   #handleOpen(engine: EngineClient): void {
@@ -230,7 +230,14 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     if (!packet) return
     if (HAS_DEBUG) debug!('got packet %j', packet)
     this.emitReserved('packet', packet)
-    for (const socket of Object.values(this.nsps)) socket._route(packet)
+    try {
+      for (const name in this.nsps) this.nsps[name]!._route(packet)
+    } catch (error) {
+      // What a listener throws is the application's: no reason for a transport to end the connection.
+      queueMicrotask(() => {
+        throw error
+      })
+    }
   }
 
   /**
@@ -261,7 +268,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
 
   /** A socket has been disconnected: the connection goes when none is left. */
   _destroy(_socket: Socket<any, any>): void {
-    if (Object.values(this.nsps).some((socket) => socket.active)) return
+    for (const name in this.nsps) if (this.nsps[name]!.active) return
     this._close()
   }
 

@@ -146,10 +146,13 @@ export class Socket<
       if (!this.connected) this.emitReserved('connect_error', error)
     }
     const handleClose = (reason: string, description?: unknown): void => this.#handleClose(reason, description)
-    const subscriptions = { open: handleOpen, error: handleError, close: handleClose }
-    for (const [event, handle] of Object.entries(subscriptions)) io.on(event as 'open', handle as () => void)
+    io.on('open', handleOpen)
+    io.on('error', handleError)
+    io.on('close', handleClose)
     this.#unsubscribe = () => {
-      for (const [event, handle] of Object.entries(subscriptions)) io.off(event as 'open', handle as () => void)
+      io.off('open', handleOpen)
+      io.off('error', handleError)
+      io.off('close', handleClose)
     }
   }
 
@@ -190,7 +193,8 @@ export class Socket<
       return this
     }
     this.flags = {}
-    const packet: OutgoingPacket = { type: PacketType.EVENT, nsp: this.nsp, data: args, ...(HAS_COMPAT && { options: { compress: flags.compress !== false } }) }
+    const packet: OutgoingPacket = { type: PacketType.EVENT, nsp: this.nsp, data: args }
+    if (HAS_COMPAT) packet.options = { compress: flags.compress !== false }
     if (typeof args.at(-1) === 'function') {
       packet.id = this.ids++
       this.#registerAck(packet.id, args.pop() as Ack, flags)
@@ -236,7 +240,7 @@ export class Socket<
     return new Promise((resolve, reject) => {
       const callback: Ack = (error: unknown, value: any) => (error ? reject(error) : resolve(value))
       callback.withError = true
-      this.emit(event, ...([...args, callback] as any))
+      ;(this as Socket<any, any>).emit(event as string, ...args, callback)
     })
   }
 
@@ -311,7 +315,7 @@ export class Socket<
     event.isPending = true
     event.tryCount++
     this.flags = event.flags
-    ;(this.emit as (...args: any[]) => this).apply(this, event.args.slice() as any)
+    ;(this as Socket<any, any>).emit(...(event.args as [string]))
   }
 
   // ---- in
@@ -379,8 +383,7 @@ export class Socket<
 
   #dispatch(args: readonly any[]): void {
     for (const listener of this.#anyListeners.slice()) listener.apply(this, args as any[])
-    const [event, ...rest] = args
-    this.emitReserved(event, ...rest)
+    this.emitReserved(...(args as [string]))
     if (this._pid && typeof args.at(-1) === 'string') this._lastOffset = args.at(-1)
   }
 

@@ -1,9 +1,9 @@
 // The options of the official client, each on a real server; what the official client does with them was seen with 4.8.4.
 import { Fetch, Manager, WebSocket, XHR, io } from '@tidewire/client'
 import { spawn } from 'node:child_process'
-import { Agent, createServer } from 'node:http'
+import http, { Agent, createServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { EngineClient } from '../src/engine/engine-client.ts'
 import { tls } from './start-tls.ts'
@@ -171,6 +171,52 @@ describe('requests', () => {
     await next(connect(server.url, { agent, transports: [transport] }), 'connect')
 
     expect(connecting).toHaveBeenCalled()
+  })
+
+  it('[CLI-45] go through an agent that has been put in the place of the global one, over WebSocket too', async () => {
+    const agent = new Agent()
+    const { globalAgent } = http
+    http.globalAgent = agent
+    cleanups.push(() => {
+      http.globalAgent = globalAgent
+      agent.destroy()
+    })
+    const connecting = vi.spyOn(agent as any, 'createConnection')
+    const server = await serve('tidewire')
+    await next(connect(server.url, { transports: ['websocket'] }), 'connect')
+
+    expect(connecting).toHaveBeenCalledOnce()
+  })
+
+  it('[CLI-45] over WebSocket leave in one write, all that a turn sends', async () => {
+    const sockets: Socket[] = []
+    class Watching extends Agent {
+      override createConnection(...args: any[]): any {
+        const socket = (Agent.prototype as any).createConnection.apply(this, args) as Socket
+        sockets.push(socket)
+        return socket
+      }
+    }
+    const agent = new Watching()
+    cleanups.push(() => agent.destroy())
+    const server = await serve('tidewire')
+    server.io.on('connection', (socket: any) => socket.on('echo', (value: unknown, ack: (value: unknown) => void) => ack(value)))
+    const client = connect(server.url, { agent, transports: ['websocket'] })
+    await next(client, 'connect')
+    const writes = vi.spyOn(sockets[0]!, '_write' as any)
+    const vectors = vi.spyOn(sockets[0]!, '_writev' as any)
+    const values = ['text', Buffer.from('bytes'), { nested: [1, 'Größe'] }, 'last']
+    const answers = values.map((value) => client.emitWithAck('echo', value))
+    // A promise that is settled in this turn belongs to it.
+    await Promise.resolve()
+    answers.push(client.emitWithAck('echo', 'later'))
+
+    expect(await Promise.all(answers)).toEqual([...values, 'later'])
+    expect(writes.mock.calls.length + vectors.mock.calls.length).toBe(1)
+    // Too much for one buffer: in one vector.
+    const large = Array.from({ length: 3 }, (_, index) => Buffer.alloc(50_000, index))
+    expect(await Promise.all(large.map((value) => client.emitWithAck('echo', value)))).toEqual(large)
+    expect(vectors).toHaveBeenCalledOnce()
   })
 
   it.each(['polling', 'websocket'])('[CLI-35] check certificates, and show one, as the TLS options say (%s)', async (transport) => {

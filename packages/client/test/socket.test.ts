@@ -254,3 +254,33 @@ describe('pages', () => {
     await next(client, 'connect')
   })
 })
+
+describe('listeners', () => {
+  it.each(['polling', 'websocket'])('[CLI-44] may throw: the process hears of it, the connection stays and what follows is handled (%s)', async (transport) => {
+    const server = await serve('tidewire')
+    server.io.on('connection', (socket: any) => {
+      socket.emit('bad')
+      socket.emit('good')
+      socket.on('leave', () => socket.disconnect(true))
+    })
+    const others = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException')
+    cleanups.push(() => others.forEach((listener) => process.on('uncaughtException', listener)))
+    const client = connect(server.url, { transports: [transport] })
+    const fail = (name: string) => () => {
+      throw new Error(name)
+    }
+    client.on('bad', fail('in bad'))
+    client.on('disconnect', fail('in disconnect'))
+    const uncaught = next(process, 'uncaughtException')
+    await next(client, 'good')
+
+    expect((await uncaught)[0].message).toBe('in bad')
+    expect(client.connected).toBe(true)
+
+    const again = next(process, 'uncaughtException')
+    client.emit('leave')
+    expect((await again)[0].message).toBe('in disconnect')
+    expect(client.connected).toBe(false)
+  })
+})

@@ -1,4 +1,5 @@
 // What a page tells about its network and its sleep, turned into calls on the engine. Nothing where there is no page.
+import { HAS_UNREF } from '../features.ts'
 import type { EngineClientOptions } from '../options.ts'
 
 /** Longest time between two looks at the clock: a computer that wakes up notices its dead connection within it. */
@@ -10,8 +11,12 @@ interface Watched {
   off(): unknown
 }
 
+const NOTHING = (): void => {}
+
 /** Returns how to stop. */
 export function listenToPage(options: EngineClientOptions, engine: Watched, end: (reason: string, description?: unknown) => void): () => void {
+  // perf: four closures less for each client of a program that has many.
+  if (HAS_UNREF && !(globalThis as any).addEventListener) return NOTHING
   const handle = ({ type }: { type: string }): void => {
     // The network is gone: no need to wait for the heartbeat.
     if (type === 'offline') end('transport close', { description: 'network connection lost' })

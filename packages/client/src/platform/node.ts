@@ -1,20 +1,22 @@
-// Node: polling over node:http with kept-alive connections, WebSocket by our own framing on an HTTP upgrade, so that agents, TLS options
-// and headers work, and on every supported Node.
-import { FrameDecoder, OPCODE, SocketPacketDecoder, acceptKey, encodeCloseFrame, encodeFrame, encodeSocketPacket } from '@tidewire/protocol'
+// Node: polling over node:http with kept-alive connections, WebSocket by our own framing on an HTTP upgrade (node-websocket.ts), so that agents,
+// TLS options and headers work, and on every supported Node.
+import { SocketPacketDecoder, encodeSocketPacket } from '@tidewire/protocol'
+import type { SocketPacket, SocketRevision } from '@tidewire/protocol'
 import { randomBytes } from 'node:crypto'
-import * as http from 'node:http'
+// The module itself: only its own member tells whether `globalAgent` has been replaced.
+import http from 'node:http'
 import * as https from 'node:https'
+import { connect } from 'node:net'
 import type { Socket } from 'node:net'
+import type { ClientCodec } from '../codec.ts'
 import { EngineClient } from '../engine/engine-client.ts'
 import type { EngineClientOptions } from '../options.ts'
 import type { ServerUrl } from '../url.ts'
+import { NodeWebSocket } from './node-websocket.ts'
 import type { NetworkPlatform } from './platform.ts'
 
 const TLS_OPTIONS = ['pfx', 'key', 'passphrase', 'cert', 'ca', 'ciphers', 'rejectUnauthorized'] as const
-/** What is read of an answer that refuses a WebSocket. */
-const MAX_REFUSAL_CHARS = 2_000
-/** How long a closing WebSocket waits for the server's close frame. */
-const CLOSE_TIMEOUT_MS = 2_000
+const { globalAgent } = http
 
 function requestOptions(url: string, options: EngineClientOptions): { isSecure: boolean; settings: https.RequestOptions } {
   const isSecure = url.startsWith('https:')
@@ -56,16 +58,26 @@ function keepCookies({ cookieJar }: NodeOptions, setCookie: string[] | undefined
   }
 }
 
+const MAX_ATTACHMENTS = 10
+const CODEC_OPTIONS = { 4: { revision: 4, maxAttachments: MAX_ATTACHMENTS }, 5: { revision: 5, maxAttachments: MAX_ATTACHMENTS } } as const
+
+class NodeCodec extends SocketPacketDecoder implements ClientCodec {
+  readonly #options: (typeof CODEC_OPTIONS)[SocketRevision]
+
+  constructor(revision: SocketRevision) {
+    const options = CODEC_OPTIONS[revision]
+    super(options)
+    this.#options = options
+  }
+
+  encode(packet: SocketPacket): (string | Uint8Array)[] {
+    return encodeSocketPacket(packet, this.#options)
+  }
+}
+
 export const nodePlatform: NetworkPlatform = {
   Engine: NodeEngine,
-  createCodec(revision) {
-    const decoder = new SocketPacketDecoder({ revision })
-    return {
-      encode: (packet) => encodeSocketPacket(packet, { revision, maxAttachments: 10 }),
-      add: (chunk) => decoder.add(chunk),
-      destroy: () => decoder.destroy(),
-    }
-  },
+  createCodec: (revision) => new NodeCodec(revision),
   help: {
     TW_ERR_UNREACHABLE: 'No answer: check the URL, that the server runs, and what stands between (firewall, proxy, TLS certificate)',
     TW_ERR_REFUSED:
@@ -136,84 +148,10 @@ export const nodePlatform: NetworkPlatform = {
       'Sec-WebSocket-Version': '13',
       'Sec-WebSocket-Key': key,
     }
-    let socket: Socket | undefined
-    let isClosed = false
-    const finish = (report: () => void): void => {
-      if (isClosed) return
-      isClosed = true
-      report()
-    }
-    const req = (isSecure ? https : http).request(target, { ...settings, headers })
-    req.on('error', (error) => finish(() => events.error(error)))
-    req.on('response', (res) => {
-      let body = ''
-      res.setEncoding('utf8').on('data', (chunk: string) => {
-        if (body.length < MAX_REFUSAL_CHARS) body += chunk
-      })
-      const report = (): void => {
-        finish(() => events.error(new Error(`Unexpected server response: ${res.statusCode}`), res.statusCode, body))
-        req.destroy()
-      }
-      res.on('end', report)
-      res.on('error', report)
-    })
-    req.on('upgrade', (res, upgraded: Socket, head: Buffer) => {
-      socket = upgraded
-      socket.on('error', (error) => finish(() => events.error(error)))
-      if (isClosed) return void socket.destroy()
-      if (res.headers['sec-websocket-accept'] !== acceptKey(key)) {
-        socket.destroy()
-        return finish(() => events.error(new Error('Invalid Sec-WebSocket-Accept header')))
-      }
-      keepCookies(options, res.headers['set-cookie'])
-      socket.setNoDelay(true)
-      socket.setTimeout(0)
-      if (options.autoUnref) socket.unref()
-      const write = (frame: Uint8Array): void => {
-        if (socket!.writable) socket!.write(frame)
-      }
-      const decoder = new FrameDecoder(
-        {
-          handleText: (text) => !isClosed && events.message(text),
-          handleBinary: (data) => !isClosed && events.message(Buffer.from(data)),
-          handlePing: (data) => write(encodeFrame(OPCODE.PONG, data, { mask: randomBytes(4) })),
-          handlePong() {},
-          handleClose(code, reason) {
-            write(encodeCloseFrame(code === 1005 ? undefined : code, '', randomBytes(4)))
-            socket!.end()
-            finish(() => events.close(code, reason))
-          },
-        },
-        { role: 'client', maxPayloadBytes: Number.MAX_SAFE_INTEGER },
-      )
-      const receive = (chunk: Buffer): void => {
-        try {
-          decoder.push(chunk)
-        } catch (error) {
-          finish(() => events.error(error))
-          socket!.destroy()
-        }
-      }
-      events.open()
-      if (head.length > 0) receive(head)
-      socket.on('data', receive)
-      socket.on('end', () => socket!.end())
-      socket.on('close', () => finish(() => events.close(1006, '')))
-    })
-    req.end()
-    return {
-      send(data) {
-        if (socket?.writable) socket.write(encodeFrame(typeof data === 'string' ? OPCODE.TEXT : OPCODE.BINARY, data, { mask: randomBytes(4) }))
-      },
-      close() {
-        isClosed = true
-        if (socket === undefined) return void req.destroy()
-        if (!socket.writable) return
-        const closing = socket
-        closing.write(encodeCloseFrame(undefined, undefined, randomBytes(4)))
-        closing.setTimeout(CLOSE_TIMEOUT_MS, () => closing.destroy())
-        closing.end()
-      },
-    }
+    // perf: Node's own agent has no use for a connection that becomes a WebSocket. One that the application has put in its place has, and one
+    // that goes through a proxy; that of https remembers TLS sessions.
+    const isDirect = !isSecure && settings.agent === undefined && http.globalAgent === globalAgent && !(globalAgent as { options?: { proxyEnv?: unknown } }).options?.proxyEnv
+    const request = (isSecure ? https : http).request(target, { ...settings, headers, ...(isDirect && { createConnection: connect as () => Socket }) })
+    return new NodeWebSocket(request, key, options.autoUnref, events, (setCookie) => keepCookies(options, setCookie))
   },
 }

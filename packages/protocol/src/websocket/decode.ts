@@ -49,7 +49,10 @@ const nodeBuffer = (
 
 interface NodeBuffer extends Uint8Array {
   latin1Slice?(start: number, end: number): string
+  utf8Slice?(start: number, end: number): string
 }
+/** What decoders write for bytes that are not UTF-8. */
+const REPLACEMENT = '\ufffd'
 
 function violation(message: string, closeCode = 1002, limit?: CodecLimit): ProtocolError {
   const code =
@@ -218,13 +221,23 @@ export class FrameDecoder {
     const total = headerBytes + length
     if (available < total) return total
     const start = offset + headerBytes
-    const isAscii = this.#settings.isServer && applyMask(bytes, start, start + length, start - 4)
-    // perf: the hot path, a short text in one frame, makes nothing but its string.
-    if (isAscii && first === (0x80 | OPCODE.TEXT) && (bytes as NodeBuffer).latin1Slice !== undefined) {
-      this.#handler.handleText((bytes as NodeBuffer).latin1Slice!(start, start + length))
-    } else {
-      this.#handleFrame((first & 0x80) !== 0, opcode, bytes.subarray(start, start + length))
+    const end = start + length
+    const isAscii = this.#settings.isServer && applyMask(bytes, start, end, start - 4)
+    // perf: the hot path, a text in one frame, makes nothing but its string.
+    if (first === (0x80 | OPCODE.TEXT) && (bytes as NodeBuffer).latin1Slice !== undefined) {
+      if (isAscii) {
+        this.#handler.handleText((bytes as NodeBuffer).latin1Slice!(start, end))
+        return total
+      }
+      if (!this.#settings.isServer) {
+        const text = (bytes as NodeBuffer).utf8Slice!(start, end)
+        if (!text.includes(REPLACEMENT)) {
+          this.#handler.handleText(text)
+          return total
+        }
+      }
     }
+    this.#handleFrame((first & 0x80) !== 0, opcode, bytes.subarray(start, end))
     return total
   }
 
