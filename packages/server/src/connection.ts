@@ -50,7 +50,7 @@ export class Connection implements SessionHandler, Receiver, Joiner {
     this.conn = session
     this.revision = session.protocol === 4 ? 5 : 4
     session.handler = this
-    if (this.revision === 4) this.#join('/', undefined)
+    if (this.revision === 4) this.#join('/', undefined, '')
     else server.joinDeadline.add(this, server.connectTimeout())
   }
 
@@ -105,7 +105,8 @@ export class Connection implements SessionHandler, Receiver, Joiner {
     }
     if (packet === undefined) return halfReceived.add(this, data.length)
     if (halfReceived.size > 0) halfReceived.delete(this)
-    this.#dispatch(packet)
+    if (packet.type === PacketType.CONNECT) this.#handleConnect(packet, data)
+    else this.#dispatch(packet)
   }
 
   /** The one place where a decoder's error ends: sockets are told, the session closes, and the peer learns why. */
@@ -131,7 +132,6 @@ export class Connection implements SessionHandler, Receiver, Joiner {
   }
 
   #dispatch(packet: SocketPacket): void {
-    if (packet.type === PacketType.CONNECT) return this.#handleConnect(packet)
     // Only servers refuse.
     if (packet.type === PacketType.CONNECT_ERROR) return this.revision === 5 ? this.close() : undefined
     const socket = this.#socketIn(this.revision === 5 ? packet.nsp : withoutQuery(packet.nsp))
@@ -140,23 +140,26 @@ export class Connection implements SessionHandler, Receiver, Joiner {
     else if (this.revision === 5) this.#closeFor('a packet for a namespace that was not joined')
   }
 
-  #handleConnect({ nsp, data }: SocketPacket): void {
+  #handleConnect({ nsp, data }: SocketPacket, message: string | Buffer): void {
     if (this.revision === 5) {
       if (this.#socketIn(nsp) !== undefined) return this.#closeFor('a second CONNECT for one namespace')
-      return this.#join(nsp, typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : undefined)
+      return this.#join(nsp, typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : undefined, message)
     }
     const name = withoutQuery(nsp)
     // The client is joined to "/" unasked; some ask all the same (spec: SIO-28).
     if (name === '/' || this.#socketIn(name) !== undefined) return
-    this.#join(name, name === nsp ? undefined : Object.fromEntries(new URLSearchParams(nsp.slice(name.length + 1))))
+    this.#join(name, name === nsp ? undefined : Object.fromEntries(new URLSearchParams(nsp.slice(name.length + 1))), message)
   }
 
-  #join(name: string, auth: Record<string, unknown> | undefined): void {
-    if (this.#joining?.has(name)) return
+  #join(asked: string, auth: Record<string, unknown> | undefined, message: string | Buffer): void {
+    if (this.#joining?.has(asked)) return
     const count = (this.#only === undefined ? (this.#socketsByNamespace?.size ?? 0) : 1) + (this.#joining?.size ?? 0)
     const { maxNamespaces } = this.server
     if (count >= maxNamespaces) return this.handleLimit('maxNamespaces', `one client may be in ${maxNamespaces} namespaces`)
-    const known = this.server._nsps.get(name)
+    const known = this.server._nsps.get(asked)
+    const name = known?.name ?? ownText(asked)
+    const above = this.server.credentials.add(this, name, message)
+    if (above !== undefined) return this.handleLimit(above.limit, above.detail)
     // perf: nobody has to be waited for, so that nobody can ask a second time meanwhile.
     if (known?.admitsAtOnce === true) return this.#enter(known, auth)
     ;(this.#joining ??= new Set()).add(name)
@@ -181,8 +184,13 @@ export class Connection implements SessionHandler, Receiver, Joiner {
 
   #refuseJoin(name: string, message: string): void {
     this.server.counters.connectErrors++
-    this.#joining?.delete(name)
+    this.#forgetJoin(name)
     this.write(new EncodedPacket({ type: PacketType.CONNECT_ERROR, nsp: name, data: { message } }, this.server.codec))
+  }
+
+  #forgetJoin(name: string): void {
+    this.#joining?.delete(name)
+    if (this.server.credentials.size > 0) this.server.credentials.delete(this, name)
   }
 
   // ---- membership, called by namespace/join
@@ -203,7 +211,7 @@ export class Connection implements SessionHandler, Receiver, Joiner {
 
   /** The namespace has refused. */
   refuse(namespace: Namespace<any, any, any, any>, error: Error & { data?: unknown }): void {
-    this.#joining?.delete(namespace.name)
+    this.#forgetJoin(namespace.name)
     this.server.counters.connectErrors++
     const data = this.revision === 5 ? { message: error.message, data: error.data } : (error.data ?? error.message)
     this.write(new EncodedPacket({ type: PacketType.CONNECT_ERROR, nsp: namespace.name, data }, this.server.codec))
@@ -213,6 +221,8 @@ export class Connection implements SessionHandler, Receiver, Joiner {
   remove(socket: Socket<any, any, any, any>): void {
     if (this.#only === socket) this.#only = undefined
     else if (this.#socketsByNamespace?.get(socket.nsp.name) === socket) this.#socketsByNamespace.delete(socket.nsp.name)
+    else return
+    if (this.server.credentials.size > 0) this.server.credentials.delete(this, socket.nsp.name)
   }
 
   /** Whether it has joined a namespace. @internal */
@@ -256,6 +266,7 @@ export class Connection implements SessionHandler, Receiver, Joiner {
     this.server.joinDeadline.delete(this)
     this.#decoder?.destroy()
     this.server.halfReceived.delete(this)
+    this.server.credentials.forget(this)
     for (const name of this.#joining ?? []) this.server._nsps.get(name)?.checkEmpty()
     this.#joining = undefined
     for (const socket of this.#all()) socket.handleClose(reason, description)
@@ -267,6 +278,11 @@ export class Connection implements SessionHandler, Receiver, Joiner {
   handleNotJoined(): void {
     if (!this.hasSockets) this.handleLimit('connectTimeout', 'no namespace was joined in time')
   }
+}
+
+/** What is cut out of a message holds all of it in memory, for as long as the name is known. */
+function ownText(text: string): string {
+  return JSON.parse(JSON.stringify(text)) as string
 }
 
 /** The name of a namespace as clients of revision 4 write it: with a query. */

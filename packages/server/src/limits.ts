@@ -26,6 +26,8 @@ export type LimitName =
   | 'heldUpgradeBytes'
   | 'maxNamespaces'
   | 'maxEmptyNamespaces'
+  | 'maxCredentialsBytes'
+  | 'maxLargeCredentialsBytes'
   | 'maxAckId'
   | 'pongBytes'
   | 'maxOutboxBytes'
@@ -140,7 +142,21 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
     consequence:
       'of the namespaces of a family that clients have made, the one that has been without sockets longest is removed',
     reason:
-      'clients choose the names; without a bound each name that was ever asked for would stay. `cleanupEmptyChildNamespaces` keeps none',
+      'clients choose the names; without a bound each name that was ever asked for would stay. A name counts for one more per 256 characters. `cleanupEmptyChildNamespaces` keeps none',
+  },
+  maxCredentialsBytes: {
+    default: 2_000_000,
+    unit: 'bytes',
+    consequence:
+      'a CONNECT with which the names and credentials of the namespaces that one client is in exceed it, or twice `maxHttpBufferSize` if that is more, closes the session, with 1008 and the reason on WebSocket',
+    reason: 'they are kept as `handshake.auth`: in a family of namespaces one client could have a gigabyte kept',
+  },
+  maxLargeCredentialsBytes: {
+    default: 268_435_456,
+    unit: 'bytes',
+    consequence:
+      'while the credentials of those clients that have sent more than 32 KiB take more than this, or than 256 times `maxHttpBufferSize` if that is more, as parsed values, further ones are closed, with 1008 and the reason on WebSocket',
+    reason: 'a megabyte of `{},` becomes twenty when it is parsed; a hundred clients would fill the memory with them',
   },
   roomsPerTurn: {
     default: 5_000,

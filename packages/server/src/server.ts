@@ -42,6 +42,7 @@ import { answerFirst, closeServer, createOwnServer, notAServer } from './http/ht
 import type { HttpLike } from './http/http-server.ts'
 import type { AskedFor, PlainAnswer } from './http/plain-answer.ts'
 import { IdSource, processIds } from './ids.ts'
+import { Credentials } from './credentials.ts'
 import { HalfReceived } from './half-received.ts'
 import { JoinDeadline } from './join-deadline.ts'
 import { LIMITS } from './limits.ts'
@@ -119,6 +120,8 @@ export class Server<
   /** Packets of which attachments are missing. @internal */
   readonly halfReceived: HalfReceived
   /** @internal */
+  readonly credentials: Credentials
+  /** @internal */
   readonly counters: Counters = new Counters()
   /** @internal */
   readonly maxNamespaces: number
@@ -151,6 +154,7 @@ export class Server<
     this.codec = parser === undefined ? createJsonCodec({ maxAttachments, maxDepth }) : createParserCodec(parser)
     this.cleansUpChildren = this.opts.cleanupEmptyChildNamespaces ?? false
     this.halfReceived = new HalfReceived(this.opts)
+    this.credentials = new Credentials(this.opts)
     this.emptyNamespaces = new EmptyNamespaces(this.opts.maxEmptyNamespaces ?? LIMITS.maxEmptyNamespaces.default, () => this.counters.hit('maxEmptyNamespaces'))
     this.maxNamespaces = this.opts.maxNamespaces ?? LIMITS.maxNamespaces.default
     this.ids = this.opts.cluster === undefined ? processIds : new IdSource()

@@ -17,6 +17,8 @@ export interface SocketPacketDecoderOptions {
   reviver?: ((this: any, key: string, value: any) => any) | undefined
 }
 
+/** While attachments are due a longer text is kept instead of its values, which may take twenty times the memory, and parsed again when all are there. */
+const KEPT_AS_TEXT = 16_384
 const ZERO = 48
 const NINE = 57
 const DASH = 45
@@ -37,6 +39,8 @@ export class SocketPacketDecoder {
   readonly #options: SocketPacketDecoderOptions
   #pending: SocketPacket | undefined
   #received: Uint8Array[] | undefined
+  /** Of the pending packet, if it is long. */
+  #text: string | undefined
 
   constructor(options: SocketPacketDecoderOptions) {
     this.#options = options
@@ -57,6 +61,7 @@ export class SocketPacketDecoder {
   destroy(): void {
     this.#pending = undefined
     this.#received = undefined
+    this.#text = undefined
   }
 
   #addText(text: string): SocketPacket | undefined {
@@ -65,6 +70,10 @@ export class SocketPacketDecoder {
     if (packet.attachments === undefined) return packet
     this.#pending = packet
     this.#received = []
+    if (text.length > KEPT_AS_TEXT) {
+      this.#text = text
+      packet.data = undefined
+    }
     return undefined
   }
 
@@ -78,8 +87,9 @@ export class SocketPacketDecoder {
     const received = this.#received!
     received.push(bytes)
     if (received.length < packet.attachments!) return undefined
+    const text = this.#text
     this.destroy()
-    return this.#complete(packet, received)
+    return this.#complete(text === undefined ? packet : this.#parse(text), received)
   }
 
   #complete(packet: SocketPacket, attachments: Uint8Array[]): SocketPacket {
