@@ -123,7 +123,8 @@ export class NodeWebSocket implements WebSocketLike {
     this.#events.open()
     if (head.length > 0) this._receive(head)
     socket.on('data', handleData)
-    socket.on('end', handleEnd)
+    // Others end by themselves.
+    if (socket.allowHalfOpen) socket.on('end', handleEnd)
     socket.on('close', handleClose)
     if (socket.push === push) socket.push = pushToOwner
   }

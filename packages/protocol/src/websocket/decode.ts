@@ -224,21 +224,22 @@ export class FrameDecoder {
     const end = start + length
     const isAscii = this.#settings.isServer && applyMask(bytes, start, end, start - 4)
     // perf: the hot path, a text in one frame, makes nothing but its string.
-    if (first === (0x80 | OPCODE.TEXT) && (bytes as NodeBuffer).latin1Slice !== undefined) {
-      if (isAscii) {
-        this.#handler.handleText((bytes as NodeBuffer).latin1Slice!(start, end))
+    if (first === (0x80 | OPCODE.TEXT)) {
+      const text = isAscii ? (bytes as NodeBuffer).latin1Slice?.(start, end) : this.#unmaskedText(bytes, start, end)
+      if (text !== undefined) {
+        this.#handler.handleText(text)
         return total
-      }
-      if (!this.#settings.isServer) {
-        const text = (bytes as NodeBuffer).utf8Slice!(start, end)
-        if (!text.includes(REPLACEMENT)) {
-          this.#handler.handleText(text)
-          return total
-        }
       }
     }
     this.#handleFrame((first & 0x80) !== 0, opcode, bytes.subarray(start, end))
     return total
+  }
+
+  /** Of a server's text, which was not looked at yet; undefined where it takes a decoder to tell whether it is UTF-8. */
+  #unmaskedText(bytes: NodeBuffer, start: number, end: number): string | undefined {
+    if (this.#settings.isServer) return undefined
+    const text = bytes.utf8Slice?.(start, end)
+    return text?.includes(REPLACEMENT) ? undefined : text
   }
 
   #checkHeader(first: number, second: number, opcode: number): void {

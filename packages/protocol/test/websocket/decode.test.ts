@@ -131,6 +131,10 @@ describe('what a server sends', () => {
     ],
     ['[WS-2]', 'a masked text', '81 85 37fa213d 7f9f4d5158', [['error', 1002]]],
     ['[WS-5]', 'a byte that is no UTF-8', '81 01 ff', [['error', 1007]]],
+    ['[WS-5]', 'a surrogate in UTF-8', '81 04 61eda080', [['error', 1007]]],
+    ['[WS-5]', 'a character that ends too early', '81 02 61c3', [['error', 1007]]],
+    ['[WS-5]', 'the character that decoders write for bad ones', '81 04 61efbfbd', [['text', 'a\ufffd']]],
+    ['[WS-5]', 'a byte order mark and other characters', '81 09 efbbbfc3a9f09f9880', [['text', '\ufeffé\u{1f600}']]],
     ['[WS-9]', 'a close with code and reason', '88 05 03e9 627965', [['close', 1001, 'bye']]],
   ] as const)('%s decodes %s', (_rule, _name, bytes, events) => {
     expect(decodeAll([hex(bytes)], client)).toEqual(events)
