@@ -105,5 +105,7 @@ it('measures connects, relayed messages and broadcasts of a cluster', { timeout:
 
   for (const row of ['socket.io-client 4.8.4', 'socket.io-client 2.5.0', 'in-host', 'NATS', 'Redis', 'Postgres']) expect(stdout).toContain(`| ${row} |`)
   // To all other nodes when all have members, to one when two have.
-  expect(stdout).toMatch(/\| 5 \| \d+ µs\/s \| 4\.0 \| .* \| 1\.0 \| .* \| 0\.00 \|/)
+  const [, all, two, atLast] = /\| 5 \| \d+ µs\/s \| ([\d.]+) \| .* \| ([\d.]+) \| [^|]* \| ([\d.]+) \|/.exec(stdout)!.map(Number)
+  // A node that stood still is asked, and sent again what it may have missed: some frames more.
+  expect([all! - 4, two! - 1, atLast!].map((more) => more >= 0 && more < 0.5)).toEqual([true, true, true])
 })

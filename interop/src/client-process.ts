@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import type { ChildProcess } from 'node:child_process'
 import { spawnGroup, stopGroup } from '@tidewire/testkit/daemon'
 
-export const DEADLINE_MS = 10_000
+export const DEADLINE_MS = 30_000
 
 interface Line {
   ready?: boolean

@@ -6,7 +6,7 @@ import { freePort, spawnGroup, stopGroup } from '@tidewire/testkit/daemon'
 import type { TestCertificate } from './test-certificate.ts'
 
 const program = fileURLToPath(new URL('../servers/tidewire/cluster-node.ts', import.meta.url))
-const DEADLINE_MS = 20_000
+const DEADLINE_MS = 40_000
 
 export interface Said {
   readonly event: string

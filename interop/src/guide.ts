@@ -54,7 +54,7 @@ export class Guide {
     let errors = ''
     child.stderr!.setEncoding('utf8').on('data', (text: string) => (errors += text))
     const url = `http://127.0.0.1:${port}`
-    const deadline = Date.now() + 20_000
+    const deadline = Date.now() + 60_000
     while (!(await answers(url))) {
       if (Date.now() > deadline || child.exitCode !== null)
         throw new Error(`${file} does not answer: ${errors}`)

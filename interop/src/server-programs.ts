@@ -33,7 +33,7 @@ export interface RunningServer {
 const programs = fileURLToPath(new URL('../servers', import.meta.url))
 const ALL = ['polling', 'websocket', 'upgrade'] as const
 const HOST = ['uvicorn==0.35.0', 'websockets==15.0.1']
-const START_DEADLINE_MS = 30_000
+const START_DEADLINE_MS = 90_000
 
 function javascript(version: string, variant?: 'websocket-only' | 'slow-middleware'): ServerSpec {
   return {

@@ -34,7 +34,7 @@ function open(url: string, options: object = {}): any {
 
 function next(emitter: any, event: string): Promise<any[]> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no "${event}"`)), 5_000)
+    const timer = setTimeout(() => reject(new Error(`no "${event}"`)), 30_000)
     emitter.once(event, (...args: any[]) => {
       clearTimeout(timer)
       resolve(args)
@@ -46,7 +46,7 @@ function next(emitter: any, event: string): Promise<any[]> {
 function record(admin: any, last: string): Promise<unknown[]> {
   const seen: unknown[] = []
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no "${last}"; seen ${JSON.stringify(seen)}`)), 8_000)
+    const timer = setTimeout(() => reject(new Error(`no "${last}"; seen ${JSON.stringify(seen)}`)), 30_000)
     admin.onAny((event: string, ...args: unknown[]) => {
       if (event === 'server_stats') return
       seen.push([event, ...(args.map(normalize) as unknown[])])

@@ -17,7 +17,7 @@ afterEach(async () => {
 
 function next(emitter: any, event: string): Promise<any[]> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no "${event}"`)), 5_000)
+    const timer = setTimeout(() => reject(new Error(`no "${event}"`)), 30_000)
     emitter.once(event, (...args: any[]) => {
       clearTimeout(timer)
       resolve(args)

@@ -52,7 +52,7 @@ class App {
       await new Promise<void>((resolve, reject) => {
         const timer = setTimeout(
           () => reject(new Error(`saw ${JSON.stringify(this.seen)}, waited for ${until}`)),
-          5_000,
+          30_000,
         )
         this.#changed = () => (clearTimeout(timer), resolve())
       })

@@ -42,7 +42,7 @@ async function start(program: string): Promise<string> {
   let said = ''
   child.stderr!.setEncoding('utf8').on('data', (text: string) => (said += text))
   const url = `http://127.0.0.1:${port}`
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 40_000
   while (
     !(await fetch(url).then(
       () => true,

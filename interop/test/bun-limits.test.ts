@@ -59,9 +59,7 @@ describe.skipIf(bun.skip !== undefined)('limits on Bun', () => {
   /** Waits until the server has told of such a close. */
   async function isClosed(reason: string, description: string): Promise<void> {
     await expect
-      .poll(() => closed.some(([why, text]) => why === reason && text!.includes(description)), {
-        timeout: 10_000,
-      })
+      .poll(() => closed.some(([why, text]) => why === reason && text!.includes(description)))
       .toBe(true)
   }
 
@@ -92,13 +90,13 @@ describe.skipIf(bun.skip !== undefined)('limits on Bun', () => {
 
   it('[API-42] a client that does not read is closed, with a reason, and costs neither memory nor its neighbours', async () => {
     const neighbour = await client()
-    const before: number = await neighbour.timeout(5_000).emitWithAck('memory')
+    const before: number = await neighbour.timeout(40_000).emitWithAck('memory')
     const slow = await client()
     slow.io.engine.transport.ws.pause()
     slow.emit('flood', 2_000)
-    for (let i = 0; i < 50; i++) expect(await neighbour.timeout(5_000).emitWithAck('echo', i)).toBe(i)
+    for (let i = 0; i < 50; i++) expect(await neighbour.timeout(40_000).emitWithAck('echo', i)).toBe(i)
     await isClosed('transport error', 'slow consumer')
-    expect((await neighbour.timeout(5_000).emitWithAck('memory')) - before).toBeLessThan(64 << 20)
+    expect((await neighbour.timeout(40_000).emitWithAck('memory')) - before).toBeLessThan(64 << 20)
   })
 
   it('[API-42] a reader that is slow but reads gets everything', async () => {
@@ -110,7 +108,7 @@ describe.skipIf(bun.skip !== undefined)('limits on Bun', () => {
     )
     ws.pause()
     reader.emit('flood', 9)
-    await (await client()).timeout(5_000).emitWithAck('echo', 1)
+    await (await client()).timeout(40_000).emitWithAck('echo', 1)
     ws.resume()
     await all
   })
@@ -174,7 +172,7 @@ describe.skipIf(bun.skip !== undefined)('limits on Bun', () => {
     await ask(url)
     const stopping = new AbortController()
     const poll = fetch(`http://127.0.0.1:${port}${url}`, { signal: stopping.signal }).catch(() => 'gone')
-    await (await client()).timeout(5_000).emitWithAck('echo', 1)
+    await (await client()).timeout(40_000).emitWithAck('echo', 1)
     stopping.abort()
     expect(await poll).toBe('gone')
     await isClosed('transport error', 'poll connection closed prematurely')
@@ -198,12 +196,12 @@ describe.skipIf(bun.skip !== undefined)('limits on Bun', () => {
       'set-cookie': [expect.stringMatching(/^io=.{20}/)],
     })
     await new Promise((resolve) => socket.once('connect', resolve))
-    expect(await socket.timeout(5_000).emitWithAck('session')).toEqual({ of: '/socket.io/' })
+    expect(await socket.timeout(40_000).emitWithAck('session')).toEqual({ of: '/socket.io/' })
   })
 
   it('[API-42] io.stats() counts, and io.close() ends clients, connections and the process', async () => {
     const socket = await client()
-    const stats = await socket.timeout(5_000).emitWithAck('stats')
+    const stats = await socket.timeout(40_000).emitWithAck('stats')
     expect(stats.sessions.byTransport.websocket).toBeGreaterThan(0)
     expect(stats.traffic.packetsIn).toBeGreaterThan(0)
     const url = `${HANDSHAKE}&sid=${await open()}`

@@ -8,7 +8,7 @@ import type { RunningServer, ServerSpec } from '../src/server-programs.ts'
 import { writeServerTable } from '../src/server-table.ts'
 import type { ServerCell } from '../src/server-table.ts'
 
-const DEADLINE_MS = 8_000
+const DEADLINE_MS = 30_000
 const TRANSPORTS = {
   polling: ['polling'],
   websocket: ['websocket'],

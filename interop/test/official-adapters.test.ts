@@ -128,7 +128,7 @@ async function serveKind(server: string, { adapter, options }: Kind): Promise<{ 
 
 function next(emitter: any, event: string): Promise<any[]> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no "${event}"`)), 8_000)
+    const timer = setTimeout(() => reject(new Error(`no "${event}"`)), 30_000)
     emitter.once(event, (...args: any[]) => {
       clearTimeout(timer)
       resolve(args)
@@ -164,9 +164,9 @@ async function start(server: string, kind: Kind): Promise<Cluster> {
 }
 
 async function until(what: string, isReached: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 30_000
   while (!(await isReached())) {
-    if (Date.now() > deadline) throw new Error(`waited 10 s for ${what}`)
+    if (Date.now() > deadline) throw new Error(`waited 30 s for ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }

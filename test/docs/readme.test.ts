@@ -26,11 +26,11 @@ function run(file: string): { child: ReturnType<typeof spawn>; lines: string[]; 
   const child = spawn(process.execPath, ['--conditions=tidewire-source', file], { stdio: ['ignore', 'pipe', 'inherit'] })
   const lines: string[] = []
   child.stdout!.setEncoding('utf8').on('data', (text: string) => lines.push(...text.trim().split('\n')))
-  return { child, lines, exited: once(child, 'exit') }
+  return { child, lines, exited: once(child, 'close') }
 }
 
 async function untilListening(port: number): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt++) {
+  for (let attempt = 0; attempt < 1_200; attempt++) {
     const isUp = await fetch(`http://localhost:${port}/socket.io/?EIO=4&transport=polling`).then(
       (response) => response.ok,
       () => false,

@@ -42,7 +42,7 @@ export interface Situation {
   hasNoSocket?: boolean
 }
 
-export const DEADLINE_MS = 8_000
+export const DEADLINE_MS = 30_000
 
 export class Cell {
   readonly log: string[] = []

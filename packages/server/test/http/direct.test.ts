@@ -19,6 +19,7 @@ interface Started {
 
 const running: Started[] = []
 const sockets: Socket[] = []
+const said = new WeakMap<Socket, Answers>()
 
 async function start(directHttp: boolean): Promise<Started> {
   const seen: string[] = []
@@ -55,6 +56,7 @@ function dial(port: number): Socket {
   socket.setNoDelay(true)
   socket.on('error', () => {})
   sockets.push(socket)
+  said.set(socket, new Answers(socket))
   return socket
 }
 
@@ -64,36 +66,60 @@ interface Answer {
   body: string
 }
 
+/** What a connection has said, from its beginning: nothing is missed between two reads. */
+class Answers {
+  #text = ''
+  #isClosed = false
+  #wake: () => void = () => {}
+
+  constructor(socket: Socket) {
+    socket.on('data', (chunk: Buffer) => {
+      this.#text += chunk.toString('latin1')
+      this.#wake()
+    })
+    socket.on('close', () => {
+      this.#isClosed = true
+      this.#wake()
+    })
+  }
+
+  /** The next one; the end of the connection is the last. */
+  async next(): Promise<Answer> {
+    for (;;) {
+      const answer = this.#take()
+      if (answer !== undefined) return answer
+      if (this.#isClosed) return { status: 'closed', headers: [], body: this.#text }
+      await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
+  }
+
+  #take(): Answer | undefined {
+    const end = this.#text.indexOf('\r\n\r\n')
+    if (end < 0) return undefined
+    const [status = '', ...headers] = this.#text.slice(0, end).split('\r\n')
+    const length = Number(headers.find((line) => /^content-length:/i.test(line))?.slice(15) ?? 0)
+    if (this.#text.length < end + 4 + length) return undefined
+    const body = this.#text.slice(end + 4, end + 4 + length).replace(/"sid":"[^"]+"/, '"sid":"*"')
+    this.#text = this.#text.slice(end + 4 + length)
+    return { status, headers: headers.filter((line) => !/^date:/i.test(line)).map((line) => line.replace(/^[^:]+/, (name) => name.toLowerCase())).toSorted(), body }
+  }
+}
+
 /** Reads answers until there are `count`, or the connection ends. */
 async function read(socket: Socket, count: number): Promise<Answer[]> {
   const answers: Answer[] = []
-  let text = ''
-  return new Promise((resolve) => {
-    const parse = (): void => {
-      for (;;) {
-        const end = text.indexOf('\r\n\r\n')
-        if (end < 0) return
-        const [status = '', ...headers] = text.slice(0, end).split('\r\n')
-        const length = Number(headers.find((line) => /^content-length:/i.test(line))?.slice(15) ?? 0)
-        if (text.length < end + 4 + length) return
-        answers.push({
-          status,
-          headers: headers.filter((line) => !/^date:/i.test(line)).map((line) => line.replace(/^[^:]+/, (name) => name.toLowerCase())).toSorted(),
-          body: text.slice(end + 4, end + 4 + length).replace(/"sid":"[^"]+"/, '"sid":"*"'),
-        })
-        text = text.slice(end + 4 + length)
-        if (!status.includes(' 100 ') && answers.length >= count) {
-          socket.removeAllListeners('data')
-          return resolve(answers)
-        }
-      }
-    }
-    socket.on('data', (chunk: Buffer) => {
-      text += chunk.toString('latin1')
-      parse()
-    })
-    socket.on('close', () => resolve([...answers, { status: 'closed', headers: [], body: text }]))
-  })
+  for (let left = count; left > 0;) {
+    const answer = await said.get(socket)!.next()
+    answers.push(answer)
+    if (answer.status === 'closed') break
+    if (!answer.status.includes(' 100 ')) left--
+  }
+  return answers
+}
+
+/** The server, in this process, has read what was written before. */
+async function passTurns(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 const POLL = '/socket.io/?EIO=4&transport=polling'
@@ -148,7 +174,10 @@ describe('with and without node:http', () => {
       const answers = read(socket, 1)
       let from = 0
       for (const cut of [...cuts.map((at) => at % text.length).toSorted((one, two) => one - two), text.length]) {
-        if (cut > from && socket.writable) await new Promise((resolve) => socket.write(text.slice(from, cut), 'latin1', resolve))
+        if (cut > from && socket.writable) {
+          await new Promise((resolve) => socket.write(text.slice(from, cut), 'latin1', resolve))
+          if (cut < text.length) await passTurns()
+        }
         from = Math.max(from, cut)
       }
       all.push(...(await answers))
