@@ -31,10 +31,23 @@ async function start(which: 'ours' | 'official'): Promise<Side> {
 let sides: { ours: Side; official: Side } | undefined
 let runs = 0
 
+/** The packets of a body of revision 3, `<length>:<packet>` each; what no longer is so, as one. */
+function packetsByLength(body: string): string[] {
+  const packets: string[] = []
+  let rest = body
+  for (let match = /^(\d+):/.exec(rest); match !== null; match = /^(\d+):/.exec(rest)) {
+    const start = match[0].length
+    const end = start + Number(match[1])
+    packets.push(rest.slice(start, end))
+    rest = rest.slice(end)
+  }
+  return rest === '' ? packets : [...packets, rest]
+}
+
 /** The Socket.IO texts that a session sends, in both framings of its bodies. */
 function socketTextsOf({ transport, eio, steps }: Session): string[] {
   const texts = steps.flatMap((step) => ('text' in step ? [step.text] : []))
-  const packets = transport === 'websocket' ? texts : texts.flatMap((text) => (eio === 4 ? text.split('\x1e') : text.split(/\d+:/)))
+  const packets = transport === 'websocket' ? texts : texts.flatMap((text) => (eio === 4 ? text.split('\x1e') : packetsByLength(text)))
   return packets.filter((packet) => packet.startsWith('4')).map((packet) => packet.slice(1).replace('$ack', '0'))
 }
 
