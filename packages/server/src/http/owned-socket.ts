@@ -17,7 +17,7 @@ export interface SocketOwner {
 const OWNER = Symbol('tidewire owner')
 type OwnedSocket = Socket & { [OWNER]?: SocketOwner | undefined }
 
-const { push } = Socket.prototype
+const { push, _read } = Socket.prototype
 
 /**
  * In place of `push`, by which a stream is given what was read: while it flows and nobody else listens, the owner gets that at once.
@@ -56,8 +56,8 @@ export function own(socket: Socket, owner: SocketOwner, mayTimeOut = true): void
   owned.on('end', handleEnd)
   owned.on('drain', handleDrain)
   owned.on('data', handleData)
-  // A stream that is not a connection is asked for more with every push.
-  if (owned.push === push && owned instanceof Socket) owned.push = pushToOwner
+  // A stream that is not a connection is asked for more with every push; so is one of a class that is, with a source of its own.
+  if (owned.push === push && owned._read === _read && owned instanceof Socket) owned.push = pushToOwner
   if (mayTimeOut) owned.on('timeout', handleTimeout)
 }
 

@@ -66,8 +66,9 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
     this.#decoder = new FrameDecoder(this, options.frames)
     own(socket, this)
     if (socket.isPaused()) socket.resume()
-    socket.setTimeout(0)
-    socket.setNoDelay(true)
+    // The application may have given its server a stream that is no connection.
+    socket.setTimeout?.(0)
+    socket.setNoDelay?.(true)
   }
 
   /** Feeds what the HTTP parser had read beyond the request. */
@@ -305,7 +306,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
   #guardEnd(): void {
     // The end of the peer is not read otherwise.
     if (this.#socket.isPaused()) this.#socket.resume()
-    this.#socket.setTimeout(CLOSE_TIMEOUT_MS, destroyOnTimeout)
+    this.#socket.setTimeout?.(CLOSE_TIMEOUT_MS, destroyOnTimeout)
     this.#endTimer ??= setTimeout(destroy, END_TIMEOUT_MS, this.#socket).unref()
   }
 
