@@ -8,6 +8,7 @@ export interface Features {
   HAS_COMPAT: boolean
   HAS_REVISION_3: boolean
   HAS_DEBUG: boolean
+  HAS_NO_PAGE: boolean
   HAS_UNREF: boolean
   HAS_WEBTRANSPORT: boolean
 }

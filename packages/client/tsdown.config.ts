@@ -9,11 +9,13 @@ const CALLABLE = 'module.exports = Object.assign((...args) => exports.io(...args
 /** The script bundles work with CommonJS and AMD loaders too. */
 const UNIVERSAL = 'typeof module=="object"&&module.exports?module.exports=io:typeof define=="function"&&define.amd&&define(function(){return io});'
 
-const FULL: Features = { HAS_COMPAT: true, HAS_REVISION_3: true, HAS_DEBUG: false, HAS_UNREF: false, HAS_WEBTRANSPORT: true }
+const FULL: Features = { HAS_COMPAT: true, HAS_REVISION_3: true, HAS_DEBUG: false, HAS_NO_PAGE: false, HAS_UNREF: false, HAS_WEBTRANSPORT: true }
 /** The build for pages that load it as a module: every byte counts there. */
 const SMALL: Features = { ...FULL, HAS_WEBTRANSPORT: false }
-const WITH_DEBUG: Features = { ...FULL, HAS_DEBUG: true }
-const WEBSOCKET_ONLY: Features = { HAS_COMPAT: false, HAS_REVISION_3: false, HAS_DEBUG: false, HAS_UNREF: false, HAS_WEBTRANSPORT: false }
+/** What bundlers and React Native take. */
+const ANYWHERE: Features = { ...FULL, HAS_NO_PAGE: true }
+const WITH_DEBUG: Features = { ...ANYWHERE, HAS_DEBUG: true }
+const WEBSOCKET_ONLY: Features = { HAS_COMPAT: false, HAS_REVISION_3: false, HAS_DEBUG: false, HAS_NO_PAGE: false, HAS_UNREF: false, HAS_WEBTRANSPORT: false }
 
 /** The folder holds script bundles under their official names, so `.js` is no module in it. */
 const node: UserConfig = {
@@ -56,9 +58,9 @@ function bundle(entry: string, fileName: string, { format = 'esm', with: wanted 
 export default defineConfig([
   { ...node, format: ['esm'], clean: true },
   { ...node, format: ['cjs'], outputOptions: { exports: 'named', footer: CALLABLE } },
-  bundle('src/browser.ts', 'browser.mjs', { minify: false, dts: true }),
+  bundle('src/browser.ts', 'browser.mjs', { minify: false, with: ANYWHERE, dts: true }),
   bundle('src/browser.ts', 'debug.mjs', { minify: false, with: WITH_DEBUG }),
-  bundle('src/websocket.ts', 'websocket.mjs', { minify: false, with: WEBSOCKET_ONLY, dts: true }),
+  bundle('src/websocket.ts', 'websocket.mjs', { minify: false, with: { ...WEBSOCKET_ONLY, HAS_NO_PAGE: true }, dts: true }),
   bundle('src/global.ts', 'socket.io.js', { format: 'iife', minify: false, with: WITH_DEBUG }),
   bundle('src/global.ts', 'socket.io.min.js', { format: 'iife' }),
   bundle('src/browser.ts', 'socket.io.esm.min.js', { with: SMALL }),

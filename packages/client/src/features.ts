@@ -9,5 +9,7 @@ export const HAS_DEBUG: boolean = true
 export const HAS_COMPAT: boolean = true
 /** The WebTransport class. */
 export const HAS_WEBTRANSPORT: boolean = true
+/** May run where there is no page, nor a worker of one: no `location`. */
+export const HAS_NO_PAGE: boolean = true
 /** Timers and sockets that may be told not to keep the process alive: Node and its kin. */
 export const HAS_UNREF: boolean = true

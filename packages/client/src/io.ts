@@ -13,12 +13,12 @@ type Options = Partial<ManagerOptions & SocketOptions> & { 'force new connection
 
 /**
  * The socket of the namespace that the URL's path names ("/" without one). Calls with the same origin share one Manager and its connection,
- * unless `forceNew` is set or the namespace is in use. Without a URL: the page's own server.
+ * unless `forceNew` is set or the namespace is in use. Without a URL: the page's own server, and where there is no page the one of this machine.
  */
 export function io(options?: Options): Socket
 export function io(uri?: string, options?: Options): Socket
 export function io(first?: string | Options, second?: Options): Socket {
-  const isUri = typeof first === 'string'
+  const isUri = !first || typeof first === 'string'
   const options: Options = { ...(isUri ? second : first) }
   const url = parseUrl(isUri ? first : undefined)
   const known = managers.get(url.id)

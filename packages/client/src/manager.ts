@@ -9,7 +9,7 @@ import { scope } from './debug.ts'
 import { Emitter } from './emitter.ts'
 import type { DefaultEventsMap, EventsMap } from './event-types.ts'
 import type { Attempt, EngineClient } from './engine/engine-client.ts'
-import { HAS_COMPAT, HAS_DEBUG, HAS_REVISION_3 } from './features.ts'
+import { HAS_COMPAT, HAS_DEBUG, HAS_NO_PAGE, HAS_REVISION_3 } from './features.ts'
 import type { ManagerOptions, SocketOptions } from './options.ts'
 import { platform } from './platform/platform.ts'
 import type { ConnectErrorCode } from './platform/platform.ts'
@@ -18,7 +18,7 @@ import type { DisconnectDescription } from './socket.ts'
 import { startTimer, stopTimer } from './timers.ts'
 import type { Timer } from './timers.ts'
 import type { TransportError } from './transports/transport-error.ts'
-import { decodeQuery, parseUrl } from './url.ts'
+import { decodeQuery, parseUrl, uriOf } from './url.ts'
 
 /** Events of `socket.io`. */
 export interface ManagerReservedEvents {
@@ -82,7 +82,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
   {},
   ManagerReservedEvents
 > {
-  /** The URL of the server; undefined for the one the page came from. */
+  /** The URL of the server; undefined for the one the page came from, or what the options name. */
   declare readonly uri: string
   /** The options as they were given; those for the engine may be changed between attempts. */
   declare opts: Partial<ManagerOptions & SocketOptions>
@@ -107,7 +107,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
   constructor(uri?: string, options?: Partial<ManagerOptions & SocketOptions>)
   constructor(first?: string | Partial<ManagerOptions & SocketOptions>, second?: Partial<ManagerOptions & SocketOptions>) {
     super()
-    const isUri = typeof first === 'string'
+    const isUri = !first || typeof first === 'string'
     this.uri = (isUri ? first : undefined)!
     const options = (isUri ? second : first) ?? {}
     this.opts = { path: '/socket.io', ...options }
@@ -155,7 +155,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     if (this._readyState !== 'closed') return this
     this._readyState = 'opening'
     this.#skipReconnect = false
-    const url = parseUrl(this.uri ?? uriOf(this.opts))
+    const url = parseUrl(this.uri ?? uriOf(this.opts), undefined, HAS_NO_PAGE ? 'http' : undefined)
     // As officially, `opts` tells where it goes, and a query in the URL goes before one in the options.
     if (HAS_COMPAT) Object.assign(this.opts, { hostname: url.host, port: url.port, secure: url.secure })
     if (url.query) this.opts.query = decodeQuery(url.query)
@@ -367,10 +367,6 @@ export interface Manager<ListenEvents extends EventsMap = DefaultEventsMap, _Emi
   /** Milliseconds for one attempt to connect, or false; read or set. Default 20000. */
   timeout(): number | boolean
   timeout(value: number | boolean): this
-}
-
-function uriOf({ hostname, host = hostname, port, secure }: Partial<ManagerOptions>): string | undefined {
-  return host && `http${secure ? 's' : ''}://${host}${port ? `:${port}` : ''}`
 }
 
 /** Adds to the error what was tried and what to do about it. */

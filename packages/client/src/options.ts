@@ -4,13 +4,13 @@ import type { TransportConstructor } from './transports/transport.ts'
 
 /** Options of connections and transports. */
 export interface EngineClientOptions {
-  /** Where the server is, for a Manager made without a URL. Default: the page's host; none elsewhere. */
+  /** Where the server is, for a Manager made without a URL. Default: the page's host; "localhost" elsewhere. */
   hostname?: string
   /** The same as `hostname`. Default: `hostname`. */
   host?: string
-  /** Port of the server. Default: 443 with `secure`, else 80. */
+  /** Port of the server. Default: the page's, with its host; else 443 with `secure` and 80 without. */
   port?: string | number
-  /** https and wss instead of http and ws. Default false. */
+  /** https and wss instead of http and ws. Default: as the page; false elsewhere. */
   secure?: boolean
   /** Path the server answers under. Default "/socket.io". */
   path?: string

@@ -3,10 +3,9 @@
 import { SocketPacketDecoder, encodeSocketPacket } from '@tidewire/protocol'
 import type { SocketPacket, SocketRevision } from '@tidewire/protocol'
 import { randomBytes } from 'node:crypto'
-import type { ClientRequest, OutgoingHttpHeaders } from 'node:http'
+import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { RequestOptions } from 'node:https'
-import { connect } from 'node:net'
-import type { Socket } from 'node:net'
+import { Socket, connect } from 'node:net'
 import type { ClientCodec } from '../codec.ts'
 import { EngineClient } from '../engine/engine-client.ts'
 import type { EngineClientOptions } from '../options.ts'
@@ -26,6 +25,15 @@ function requestOptions(url: string, options: EngineClientOptions): { isSecure: 
   const settings: RequestOptions = { agent: options.agent || undefined }
   for (const name of TLS_OPTIONS) if (options[name] !== undefined && options[name] !== null) settings[name] = options[name]
   return { isSecure, settings }
+}
+
+/** What Node refuses to make (a header that is none, an agent of the other protocol) is a request that fails: an attempt to connect throws nothing. */
+function openRequest(url: string, isSecure: boolean, options: RequestOptions, whenAnswered?: (res: IncomingMessage) => void): ClientRequest {
+  try {
+    return moduleFor(isSecure).request(url, options, whenAnswered)
+  } catch (error) {
+    return http.request({ createConnection: () => new Socket().destroy(error as Error) })
+  }
 }
 
 interface Cookie {
@@ -108,7 +116,7 @@ export const nodePlatform: NetworkPlatform = {
     }
     let req: ClientRequest
     const send = (more: RequestOptions): void => {
-      req = moduleFor(isSecure).request(url, { ...settings, ...more, method, headers }, (res) => {
+      req = openRequest(url, isSecure, { ...settings, ...more, method, headers }, (res) => {
         keepCookies(options, res.headers['set-cookie'])
         const chunks: Buffer[] = []
         res.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -154,7 +162,7 @@ export const nodePlatform: NetworkPlatform = {
     // perf: Node's own agent has no use for a connection that becomes a WebSocket. One that the application has put in its place has, and one
     // that goes through a proxy; that of https remembers TLS sessions.
     const isDirect = !isSecure && settings.agent === undefined && http.globalAgent === globalAgent && !(globalAgent as { options?: { proxyEnv?: unknown } }).options?.proxyEnv
-    const request = moduleFor(isSecure).request(target, { ...settings, headers, ...(isDirect && { createConnection: connect as () => Socket }) })
+    const request = openRequest(target, isSecure, { ...settings, headers, ...(isDirect && { createConnection: connect as () => Socket }) })
     return new NodeWebSocket(request, key, options.autoUnref, events, (setCookie) => keepCookies(options, setCookie))
   },
 }
