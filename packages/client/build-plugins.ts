@@ -9,6 +9,7 @@ export interface Features {
   HAS_REVISION_3: boolean
   HAS_DEBUG: boolean
   HAS_NO_PAGE: boolean
+  HAS_JSON_CODEC: boolean
   HAS_UNREF: boolean
   HAS_WEBTRANSPORT: boolean
 }

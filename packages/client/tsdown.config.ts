@@ -9,13 +9,22 @@ const CALLABLE = 'module.exports = Object.assign((...args) => exports.io(...args
 /** The script bundles work with CommonJS and AMD loaders too. */
 const UNIVERSAL = 'typeof module=="object"&&module.exports?module.exports=io:typeof define=="function"&&define.amd&&define(function(){return io});'
 
-const FULL: Features = { HAS_COMPAT: true, HAS_REVISION_3: true, HAS_DEBUG: false, HAS_NO_PAGE: false, HAS_UNREF: false, HAS_WEBTRANSPORT: true }
+const FULL: Features = {
+  HAS_COMPAT: true,
+  HAS_REVISION_3: true,
+  HAS_DEBUG: false,
+  HAS_JSON_CODEC: true,
+  HAS_NO_PAGE: false,
+  HAS_UNREF: false,
+  HAS_WEBTRANSPORT: true,
+}
 /** The build for pages that load it as a module: every byte counts there. */
 const SMALL: Features = { ...FULL, HAS_WEBTRANSPORT: false }
 /** What bundlers and React Native take. */
 const ANYWHERE: Features = { ...FULL, HAS_NO_PAGE: true }
 const WITH_DEBUG: Features = { ...ANYWHERE, HAS_DEBUG: true }
-const WEBSOCKET_ONLY: Features = { HAS_COMPAT: false, HAS_REVISION_3: false, HAS_DEBUG: false, HAS_NO_PAGE: false, HAS_UNREF: false, HAS_WEBTRANSPORT: false }
+const WEBSOCKET_ONLY: Features = { ...SMALL, HAS_COMPAT: false, HAS_REVISION_3: false }
+const MSGPACK: Features = { ...FULL, HAS_JSON_CODEC: false }
 
 /** The folder holds script bundles under their official names, so `.js` is no module in it. */
 const node: UserConfig = {
@@ -64,6 +73,6 @@ export default defineConfig([
   bundle('src/global.ts', 'socket.io.js', { format: 'iife', minify: false, with: WITH_DEBUG }),
   bundle('src/global.ts', 'socket.io.min.js', { format: 'iife' }),
   bundle('src/browser.ts', 'socket.io.esm.min.js', { with: SMALL }),
-  bundle('src/global-msgpack.ts', 'socket.io.msgpack.min.js', { format: 'iife' }),
+  bundle('src/global-msgpack.ts', 'socket.io.msgpack.min.js', { format: 'iife', with: MSGPACK }),
   bundle('src/websocket.ts', 'socket.io.websocket.esm.min.js', { with: WEBSOCKET_ONLY }),
 ])

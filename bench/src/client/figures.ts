@@ -6,6 +6,8 @@ export interface Figure {
   readonly per: string
   /** How it is measured. */
   readonly says: string
+  /** Of the bundle for pages, without network and server. */
+  readonly isPage?: boolean
   /** Processes in each round, where one is over at once. */
   readonly processes?: number
 }
@@ -41,6 +43,18 @@ export const figures: Readonly<Record<string, Figure>> = {
     unit: 'cpu',
     per: 'connection',
     says: 'the same with default transports, disconnected once it is upgraded',
+  },
+  page: {
+    unit: 'cpu',
+    per: 'acknowledged emit',
+    says: 'the bundle for pages on a WebSocket that echoes by itself: 100 B of text',
+    isPage: true,
+  },
+  'page-json': {
+    unit: 'cpu',
+    per: 'acknowledged emit',
+    says: 'the same with 100 records, 9 kB of JSON',
+    isPage: true,
   },
   idle: {
     unit: 'heap',

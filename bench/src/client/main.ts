@@ -7,9 +7,11 @@ import { canPin } from '../processes.ts'
 import { official, tidewire } from '../programs.ts'
 import { save, updateDocument } from '../report.ts'
 import { chooseRuntime, commit, machine, now, root } from '../runtime.ts'
+import { clients } from './clients.ts'
+import type { ClientName } from './clients.ts'
 import { figures } from './figures.ts'
-import { CLIENTS, clientTable } from './report.ts'
-import type { ClientName, ClientRun } from './report.ts'
+import { clientTable } from './report.ts'
+import type { ClientRun } from './report.ts'
 import { runRound } from './round.ts'
 
 const servers = { tidewire, official }
@@ -60,9 +62,9 @@ export async function runClientBench(args: readonly string[]): Promise<void> {
     const own: ClientRun['samples'][string] = {}
     samples[figure] = own
     for (let round = 1; round <= rounds * processes; round++) {
-      for (const [client, library] of Object.entries(CLIENTS) as [ClientName, string][]) {
+      for (const client of Object.keys(clients) as ClientName[]) {
         try {
-          const sample = await runRound(server, library, runtime, { figure, seconds, shrink })
+          const sample = await runRound(server, client, runtime, { figure, seconds, shrink })
           ;(own[client] ??= []).push(sample)
           console.error(
             `${figure} ${round}/${rounds * processes} ${client.padEnd(9)} ${sample.value.toFixed(2).padStart(9)}  ${sample.operations} operations, ${sample.share.toFixed(2)} of its core`,

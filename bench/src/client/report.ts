@@ -1,14 +1,12 @@
 // From samples to a table: medians with their spread, and how far our client is ahead. In: the samples of a run. Out: Markdown.
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { constants, gzipSync } from 'node:zlib'
 import { median } from '../report.ts'
+import { bundleOf, clients } from './clients.ts'
+import type { ClientName } from './clients.ts'
 import { figures } from './figures.ts'
 import type { Figure } from './figures.ts'
 import type { ClientSample } from './process/loads.ts'
-
-/** The clients, in the order of the table. */
-export const CLIENTS = { official: 'socket.io-client-4.8.4', tidewire: '@tidewire/client' } as const
-export type ClientName = keyof typeof CLIENTS
 
 export interface ClientRun {
   readonly at: string
@@ -41,15 +39,12 @@ export function ratioOf(samples: ClientRun['samples'][string]): number {
   return median(sortedValues(samples.official)) / median(sortedValues(samples.tidewire))
 }
 
-/** The bundle for pages, as `gzip -9` makes it; undefined where it is not built. */
-function bundleBytes(client: ClientName): number | undefined {
-  const file = new URL(
-    `../../../${client === 'tidewire' ? 'packages/client' : `node_modules/${CLIENTS.official}`}/dist/socket.io.esm.min.js`,
-    import.meta.url,
-  )
-  return existsSync(file)
-    ? gzipSync(readFileSync(file), { level: constants.Z_BEST_COMPRESSION }).length
-    : undefined
+/** As `gzip -9` makes it; undefined where it is not built. */
+function bundleBytes(name: ClientName): number | undefined {
+  const file = bundleOf(clients[name])
+  return file === undefined
+    ? undefined
+    : gzipSync(readFileSync(file), { level: constants.Z_BEST_COMPRESSION }).length
 }
 
 function bundleRow(): string {

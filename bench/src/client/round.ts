@@ -7,6 +7,9 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { kill, startNode, startServer } from '../processes.ts'
 import type { NodeRuntime, ServerProgram } from '../programs.ts'
+import { clients, importableBundle } from './clients.ts'
+import type { ClientName } from './clients.ts'
+import { figures } from './figures.ts'
 import type { ClientSample } from './process/loads.ts'
 
 export interface RoundOptions {
@@ -21,7 +24,7 @@ const SERVER_CORE = 0
 const CLIENT_CORE = 1
 
 const folder = fileURLToPath(new URL('process/', import.meta.url))
-const FILES = ['program', 'loads']
+const FILES = ['program', 'loads', 'page']
 
 /** A Node that runs no TypeScript gets the program without its types. */
 function programFor({ path }: NodeRuntime): string {
@@ -32,7 +35,7 @@ function programFor({ path }: NodeRuntime): string {
     const source = readFileSync(join(folder, `${file}.ts`), 'utf8')
     writeFileSync(
       join(built, `${file}.mjs`),
-      stripTypeScriptTypes(source).replaceAll("'./loads.ts'", "'./loads.mjs'"),
+      stripTypeScriptTypes(source).replaceAll(/'\.\/(\w+)\.ts'/g, "'./$1.mjs'"),
     )
   }
   return join(built, 'program.mjs')
@@ -40,15 +43,20 @@ function programFor({ path }: NodeRuntime): string {
 
 export async function runRound(
   server: ServerProgram,
-  library: string,
+  name: ClientName,
   runtime: NodeRuntime,
   options: RoundOptions,
 ): Promise<ClientSample> {
   const { figure, seconds, shrink } = options
+  const isPage = figures[figure]!.isPage === true
+  const isBuilt = runtime.conditions.length === 0 || name === 'official'
+  const library = (isPage && isBuilt ? importableBundle(name) : undefined) ?? clients[name].library
   const { port, died, stop } = await startServer(server.name, server.command(runtime), SERVER_CORE)
   const args = [
     '--disable-warning=ExperimentalWarning',
     '--expose-gc',
+    // What a page would load, unless there is a bundle.
+    ...(isPage ? ['--conditions=browser'] : []),
     ...runtime.conditions.map((condition) => `--conditions=${condition}`),
     programFor(runtime),
   ]

@@ -1,5 +1,6 @@
 // How Socket.IO packets become Engine.IO messages: our own codec, or a parser of the application's.
 import type { SocketPacket, SocketRevision } from '@tidewire/protocol'
+import { HAS_JSON_CODEC } from './features.ts'
 import { platform } from './platform/platform.ts'
 
 export interface ClientCodec {
@@ -17,7 +18,7 @@ export function setDefaultParser(parser: unknown): void {
 
 export function createCodec(given: unknown, revision: SocketRevision): ClientCodec {
   const parser: any = given ?? defaultParser
-  if (!parser) return platform().createCodec(revision)
+  if (HAS_JSON_CODEC && !parser) return platform().createCodec(revision)
   const encoder = new parser.Encoder()
   const decoder = new parser.Decoder()
   let decoded: SocketPacket | undefined

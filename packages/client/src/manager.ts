@@ -182,8 +182,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
         this.opts,
         () => {
           fail(new Error('timeout'), 'TW_ERR_TIMEOUT')
-          engine.off()
-          engine.close()
+          engine.off().close()
         },
         this._timeout,
       )
@@ -222,9 +221,7 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     try {
       packet = this.#codec!.add(data)
     } catch (error) {
-      const { engine } = this
-      engine.off()
-      engine.close()
+      this.engine.off().close()
       return this.#handleClose('parse error', error)
     }
     if (!packet) return

@@ -476,7 +476,7 @@ export class Socket<
     // Acks that take an error get it; of the others nobody will ever hear. What was not sent yet keeps its ack.
     for (const [id, ack] of Object.entries(this.acks)) {
       if (this.sendBuffer.some((packet) => String(packet.id) === id)) continue
-      delete this.acks[Number(id)]
+      delete this.acks[id as unknown as number]
       if (ack.withError) ack.call(this, new Error('socket has been disconnected'))
     }
   }

@@ -25,6 +25,12 @@ type Load = (target: Target) => Promise<ClientSample>
 
 const TEXT = 'x'.repeat(100)
 const SHORT_TEXT = 'x'.repeat(20)
+const RECORDS = Array.from({ length: 100 }, (_, id) => ({
+  id,
+  name: `name ${id}`,
+  tags: ['a', 'b'],
+  place: { x: id / 7, isNear: true },
+}))
 const BURST = 50
 
 const scaled = (count: number, shrink: number): number => Math.ceil(count / shrink)
@@ -125,6 +131,9 @@ export const loads: Readonly<Record<string, Load>> = {
   echoes: echoes({ connections: 1, underWay: 16, value: TEXT, transport: 'websocket' }),
   poll: echoes({ connections: 10, underWay: 1, value: TEXT, transport: 'polling' }),
   binary: echoes({ connections: 20, underWay: 1, value: Buffer.alloc(1_024, 7), transport: 'websocket' }),
+
+  page: echoes({ connections: 10, underWay: 1, value: TEXT, transport: 'websocket' }),
+  'page-json': echoes({ connections: 10, underWay: 1, value: RECORDS, transport: 'websocket' }),
 
   async broadcast(target) {
     const socket = await open(target, { transports: ['websocket'], query: { room: 'news' } })

@@ -1,6 +1,7 @@
 // Browsers, React Native, and whatever else has XMLHttpRequest or fetch, and WebSocket. Nothing of the DOM is assumed.
 import { createCompactCodec } from '../codec-compact.ts'
 import { EngineClient } from '../engine/engine-client.ts'
+import { HAS_JSON_CODEC } from '../features.ts'
 import type { NetworkPlatform } from './platform.ts'
 import { shortHelp } from './short-help.ts'
 
@@ -8,7 +9,7 @@ const global = globalThis as any
 
 export const browserPlatform: NetworkPlatform = {
   Engine: EngineClient,
-  createCodec: createCompactCodec,
+  createCodec: HAS_JSON_CODEC ? createCompactCodec : (undefined as never),
   help: shortHelp,
 
   request(method, url, body, { extraHeaders, withCredentials, requestTimeout = 0 }, done) {

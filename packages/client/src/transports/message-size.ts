@@ -1,5 +1,7 @@
 // Bytes of a message as the server counts them against its `maxPayload`: the packet's digit included.
 
+import { HAS_REVISION_3 } from '../features.ts'
+
 /** Text, bytes, or a Blob. */
 type Message = string | { readonly length?: number; readonly size?: number }
 
@@ -7,7 +9,7 @@ type Message = string | { readonly length?: number; readonly size?: number }
 export function messageSize(data: Message, isBase64: boolean): number {
   if (typeof data === 'string') return new TextEncoder().encode(data).length + 1
   const size = data.size ?? data.length!
-  return isBase64 ? Math.ceil(size / 3) * 4 + 1 : size
+  return HAS_REVISION_3 && isBase64 ? Math.ceil(size / 3) * 4 + 1 : size
 }
 
 /** Three bytes are the most that a unit of text becomes: only near the limit the exact number is worth its time. */
