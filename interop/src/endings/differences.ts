@@ -21,6 +21,13 @@ const DIFFERENCES: Record<string, Partial<Record<Ending, EndingDifference>>> = {
       log: ['connection', '2000 events', ...gone('client namespace disconnect')],
     },
   },
+  'a word after the end': {
+    'the client sends a close frame': {
+      reason:
+        'a session ends with the close frame of its client; officially with the connection, and what is sent in between is "transport error"',
+      log: ['connection', ...gone('transport close')],
+    },
+  },
   'async allowRequest': {
     'the client resets': {
       reason:

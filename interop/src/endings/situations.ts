@@ -15,6 +15,14 @@ export const situations: Situation[] = [
     },
   },
   {
+    name: 'a word after the end',
+    async enter(cell, _ending, act) {
+      cell.wire = await new WebSocketWire(cell.port).joined()
+      cell.peer.request.socket.on('end', () => queueMicrotask(() => cell.peer.emit('late')))
+      act()
+    },
+  },
+  {
     name: 'idle on polling',
     async enter(cell, _ending, act) {
       cell.wire = await PollingWire.joined(cell.port)

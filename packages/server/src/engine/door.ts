@@ -31,6 +31,10 @@ export interface Owner {
   readonly protocol: EngineRevision
   /** The edge that packets leave through; another one is probing. */
   readonly edge: Edge | undefined
+  /** Something waits that no edge has been given yet; unknown of an owner on another node. */
+  readonly hasUnsent?: boolean
+  /** Hands over what waits for the end of the turn. */
+  flush?(): void
   handlePacket(edge: Edge, packet: EnginePacket): void
   /** What the edge has read is no packet. */
   handleMalformed(edge: Edge, error: unknown): void

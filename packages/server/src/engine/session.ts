@@ -109,6 +109,10 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     return this.#outboxBytes
   }
 
+  get hasUnsent(): boolean {
+    return this.#outbox.length > this.#inFlight
+  }
+
   get pressure(): number {
     return this.#outboxBytes / this.#context.maxOutboxBytes
   }

@@ -85,7 +85,7 @@ export class ForeignWebSocketTransport implements WebSocketEdge {
     this.supportsBinary = options.supportsBinary
     ws.on('message', (data, isBinary) => this.#receive(isBinary === false && typeof data !== 'string' ? String(data) : data))
     ws.on('error', (error) => this.#report('transport error', error))
-    ws.on('close', (code, reason) => this.#report('transport close', { code, reason: String(reason) }))
+    ws.on('close', (code, reason) => this.#report(this.#session.edge === this && this.#session.hasUnsent === true ? 'transport error' : 'transport close', { code, reason: String(reason) }))
   }
 
   deliver(batch: readonly OutgoingMessage[]): void {

@@ -315,13 +315,16 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
   /** A peer that ends has closed. */
   socketEnded(): void {
     if (this.#mustWait(() => this.socketEnded())) return
+    // What was sent before the end has come may still be read; what is sent from now on cannot be written.
+    if (this.#session.edge === this) this.#session.flush?.()
+    this.#lose()
     // perf: with nothing left to write, the end of the connection says it without a shutdown before it.
     if (this.#socket.writableLength === 0) this.#socket.destroy()
     else this.#socket.end()
   }
 
   socketFailed(error: Error): void {
-    const reason = isMerelyGone(error, !this.writable) ? 'transport close' : 'transport error'
+    const reason = isMerelyGone(error, !this.writable || this.#hasUnsent) ? 'transport close' : 'transport error'
     this.#lose()
     this.#endWith(reason, error)
   }
@@ -338,7 +341,11 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
     this.#lose()
     if (this.#mustWait(() => this.socketClosed())) return
     this.#isClosing = true
-    this.#report('transport close')
+    this.#report(this.#hasUnsent ? 'transport error' : 'transport close')
+  }
+
+  get #hasUnsent(): boolean {
+    return this.#session.edge === this && this.#session.hasUnsent === true
   }
 
   /** Nothing can be written any more. */

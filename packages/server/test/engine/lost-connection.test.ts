@@ -84,6 +84,42 @@ it.each(ENDS)(
   },
 )
 
+/** When the application sends something, told by the connection of the server. */
+const MOMENTS: Record<string, (send: () => void) => void> = {
+  'at once': (send) => send(),
+  'in a microtask': (send) => queueMicrotask(send),
+  'on the next tick': (send) => process.nextTick(send),
+  'in the check phase': (send) => void setImmediate(send),
+}
+
+it.each([false, true].flatMap((deflate) => Object.keys(MOMENTS).map((when) => [when, deflate] as const)))(
+  '[EIO-67] what is sent after the end of the client has come, %s, and before that of the connection is "transport error" (compression: %s)',
+  async (when, deflate) => {
+    const { io, socket, tcp } = await joined(false, deflate)
+    const left = once(socket, 'disconnect')
+    ;(socket.request.socket as NetSocket).on('end', () => MOMENTS[when]!(() => socket.emit('late')))
+    tcp.end()
+
+    expect((await left)[0]).toBe('transport error')
+    expect(io.engine.clientsCount).toBe(0)
+  },
+)
+
+it('[EIO-67] what was sent before the end of the client has come is written, and its end is "transport close"', async () => {
+  const { io, ws, socket, tcp } = await joined(false, false)
+  const left = once(socket, 'disconnect')
+  const answer = once(ws, 'message')
+  socket.on('n', () => socket.emit('heard'))
+  tcp.cork()
+  ws.send('42["n"]')
+  tcp.end()
+  tcp.uncork()
+
+  expect((await left)[0]).toBe('transport close')
+  expect(String((await answer)[0])).toBe('42["heard"]')
+  expect(io.engine.clientsCount).toBe(0)
+})
+
 it.each([false, true].flatMap((deflate) => ENDS.map(([over, how]) => [over, how, deflate] as const)))(
   '[EIO-67] over %s, %s of a client to which nothing is sent is "transport close" (compression: %s)',
   async (over, how, deflate) => {
