@@ -116,7 +116,7 @@ function knownOf(session: Session, ours: Transcript, theirs: Transcript): KnownD
   if (texts.some((text) => Number(/^\d(?:\d+-)?(?:\/[^,]*,)?(\d+)/.exec(text)?.[1] ?? 0) > Number.MAX_SAFE_INTEGER)) return 'an acknowledgement id above 2^53'
   const name = knownText(revision, chunksOf(session)) ?? texts.map((text) => knownText(revision, [text])).find((known) => known !== undefined)
   if (name !== undefined) return name
-  if (session.eio === 3 && session.steps.some((step) => ('text' in step ? /b(?![0-6])/.test(step.text) : true))) return 'v3 binary packet, or base64, of an unknown type'
+  if (session.eio === 3 && session.steps.some((step) => !('text' in step) || [step.text, ...packetsByLength(step.text)].some((packet) => /b(?![0-6])/.test(packet)))) return 'v3 binary packet, or base64, of an unknown type'
   return undefined
 }
 
