@@ -272,6 +272,12 @@ export class Engine extends EventEmitter {
     })
   }
 
+  /** The head of a POST has come; its body is on its way. Call what is returned when it has come, or never will. */
+  protected expectPost(sid: string): (() => void) | undefined {
+    const edge = this.#sessions.get(sid)?.edge
+    return edge instanceof PollingTransport ? edge.expectPost() : undefined
+  }
+
   // ---- refusals
 
   #refuseRequest(req: EngineRequest, res: ServerResponse, reason: EngineRejection): void {

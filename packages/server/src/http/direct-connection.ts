@@ -19,6 +19,8 @@ export interface DirectHost {
   /** False: this request is for node:http. */
   mayServe(head: RequestHead): boolean
   serve(connection: DirectConnection, head: RequestHead, body: Buffer): void
+  /** The head of a request has come without all of its body. Call what is returned when it has been served, or never will be. */
+  expectBody(head: RequestHead): (() => void) | undefined
   /** The connection leaves for good: `rest` is what the client has sent beyond the head. */
   upgrade(socket: Socket, head: RequestHead, rest: Buffer): void
   /** The connection is node:http's from now on. */
@@ -46,6 +48,9 @@ export function createContext(): AsyncResource {
 const MAX_AHEAD_BYTES = LIMITS.directAheadBytes.default
 /** ... and how little of it is left when it is read again: what is read is put behind what is left, which would cost more than the requests. */
 const LOW_AHEAD_BYTES = MAX_AHEAD_BYTES / 4
+
+/** perf: few connections ever wait for a body; no field for it in all the others. */
+const expectations = new WeakMap<Socket, () => void>()
 
 export class DirectConnection implements SocketOwner {
   /** `new`: no request yet. `reading`: a body is not all there. `leaving`: the next owner has not taken it yet. `ending`: the last answer is written. */
@@ -128,15 +133,23 @@ export class DirectConnection implements SocketOwner {
     }
     const end = head.byteLength + head.bodyBytes
     if (bytes.length < end) {
-      if (this.state !== 'reading') this.#enter('reading')
+      if (this.state !== 'reading') this.#expectBody(head)
       if (this.#socket.isPaused()) this.#socket.resume()
       return
     }
     this.#head = undefined
     this.#bytes = bytes.length === end ? EMPTY : bytes.subarray(end)
     this.#isKeptAlive = head.isKeptAlive
+    const isExpected = this.state === 'reading'
     this.#enter('busy')
     this.#host.serve(this, head, bytes.subarray(head.byteLength, end))
+    if (isExpected) endExpectation(this.#socket)
+  }
+
+  #expectBody(head: RequestHead): void {
+    this.#enter('reading')
+    const end = this.#host.expectBody(head)
+    if (end !== undefined) expectations.set(this.#socket, end)
   }
 
   #enter(state: DirectConnection['state']): void {
@@ -153,6 +166,8 @@ export class DirectConnection implements SocketOwner {
   #handOver(): void {
     const bytes = this.#bytes
     this.#bytes = EMPTY
+    // It is waited for all the same.
+    if (expectations.has(this.#socket)) this.#socket.once('close', endExpectationOfThis)
     this.#release()
     // Back to where it came from: the next reader finds everything.
     this.#socket.pause()
@@ -237,12 +252,22 @@ export class DirectConnection implements SocketOwner {
   socketClosed(): void {
     this.#release()
     this.#bytes = EMPTY
+    endExpectation(this.#socket)
     const { exchange } = this
     this.exchange = undefined
     exchange?.lost()
   }
 }
 
+function endExpectation(socket: Socket): void {
+  const end = expectations.get(socket)
+  if (end === undefined) return
+  expectations.delete(socket)
+  end()
+}
+function endExpectationOfThis(this: Socket): void {
+  endExpectation(this)
+}
 function receive(connection: DirectConnection, chunk: Buffer): void {
   connection.receive(chunk)
 }

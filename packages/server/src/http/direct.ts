@@ -18,6 +18,8 @@ export interface DirectEngine {
   /** False while code of the application could see the request, or its answer depends on what only node:http has. */
   mayServeDirectly(head: RequestHead): boolean
   serveDirectly(connection: DirectConnection, head: RequestHead, body: Buffer): void
+  /** As `expectBody` of the connection's host. */
+  expectDirectly(head: RequestHead): (() => void) | undefined
   upgradeDirectly(socket: Socket, head: RequestHead, rest: Buffer): void
 }
 
@@ -110,6 +112,10 @@ class Front implements DirectHost {
 
   serve(connection: DirectConnection, head: RequestHead, body: Buffer): void {
     this.#engine.serveDirectly(connection, head, body)
+  }
+
+  expectBody(head: RequestHead): (() => void) | undefined {
+    return this.#engine.expectDirectly(head)
   }
 
   upgrade(socket: Socket, head: RequestHead, rest: Buffer): void {

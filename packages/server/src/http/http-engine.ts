@@ -8,6 +8,7 @@ import type { Clock } from '../clock.ts'
 import type { EngineHandler } from '../engine/contract.ts'
 import { Engine, prepare } from '../engine/engine.ts'
 import type { AttachOptions, EngineOptions } from '../engine/engine-options.ts'
+import { queryOf } from '../engine/request-facts.ts'
 import type { EngineRequest } from '../engine/request-facts.ts'
 import type { IdSource } from '../ids.ts'
 import type { Counters } from '../observe/counters.ts'
@@ -103,6 +104,12 @@ export class HttpEngine extends Engine implements DirectEngine {
     // Another process may get it, without anybody here who listens.
     if (this.handOver !== undefined) disown(socket)
     this.handleUpgrade(plainRequest(head, socket), socket, rest, true)
+  }
+
+  /** Its POST is handled before what its WebSocket says meanwhile (spec: EIO-66). @internal */
+  expectDirectly({ method, url }: RequestHead): (() => void) | undefined {
+    const { sid } = method === 'POST' ? queryOf(url) : {}
+    return typeof sid === 'string' ? this.expectPost(sid) : undefined
   }
 
   /** A request that has gone past node:http. @internal */

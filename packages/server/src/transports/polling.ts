@@ -63,6 +63,8 @@ export class PollingTransport implements Edge, ExchangeHandler {
   /** A GET that may repeat the one before it, or overlap it: what the other node says of that one decides. */
   #undecided: PollExchange | undefined
   #posting: PollExchange | undefined
+  /** Stands for a POST whose head has come and whose body is not whole, where that is no exchange yet. */
+  #expected: object | undefined
   /** The latest POST, until the node that it came from has written our answer: a proxy may repeat it. */
   #acceptedPost: AcceptedPost | undefined
   /** A client that posts text in the binary form reads it too (spec: EIO-11). */
@@ -87,7 +89,22 @@ export class PollingTransport implements Edge, ExchangeHandler {
 
   /** A POST, whose body may be on its way yet. */
   get isReading(): boolean {
-    return this.#posting !== undefined
+    return this.#posting !== undefined || this.#expected !== undefined
+  }
+
+  /** A POST is on its way that was sent before what another transport tells from now on. Call what is returned when it has come, or never will. */
+  expectPost(): () => void {
+    const expected = {}
+    this.#expected = expected
+    return () => {
+      if (this.#expected !== expected) return
+      this.#expected = undefined
+      this.#tellRead()
+    }
+  }
+
+  #tellRead(): void {
+    if (!this.isReading) this.#session.handleRead(this)
   }
 
   handleRequest(exchange: PollExchange): void {
@@ -203,6 +220,7 @@ export class PollingTransport implements Edge, ExchangeHandler {
     if (exchange === this.#posting) {
       this.#posting = undefined
       this.#lose(new Error('data request connection closed prematurely'))
+      this.#tellRead()
     } else if (exchange === this.#parked || exchange === this.#undecided) {
       if (exchange === this.#parked) this.#parked = undefined
       else this.#undecided = undefined
@@ -288,7 +306,7 @@ export class PollingTransport implements Edge, ExchangeHandler {
   #endPost(exchange: PollExchange): void {
     if (this.#posting !== exchange) return
     this.#posting = undefined
-    this.#session.handleRead(this)
+    this.#tellRead()
   }
 
   #readBody(body: Buffer, isBinary: boolean, done: () => void): void {

@@ -1,6 +1,7 @@
 // A client that says `5` before its last POST has been handled: the POST comes first, and what the WebSocket says comes after it.
 import type { Socket } from 'node:net'
-import { afterEach, expect, it, vi } from 'vitest'
+import { RawConnection } from '@tidewire/testkit/raw-connection'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { PollingClient, start, websocket, WireSocket } from '../start.ts'
 import type { Started } from '../start.ts'
@@ -16,16 +17,16 @@ const numbered = (from: number, to: number): string[] =>
 const inOrder = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
 
 /** A polling client that is probing, its socket on the server, and what that hears. */
-async function probing(options: Parameters<typeof start>[0] = {}) {
+async function probing(options: Parameters<typeof start>[0] = {}, eio = 4) {
   server = await start(options)
-  const client = await new PollingClient(server.port).connect()
   const connected = new Promise<any>((resolve) => server.io.once('connection', resolve))
-  await client.post('40')
+  const client = await new PollingClient(server.port, eio).connect()
+  if (eio === 4) await client.post('40')
   const socket = await connected
   const heard: unknown[] = []
   socket.on('n', (n: number) => heard.push(n))
   socket.on('disconnect', (reason: string) => heard.push(reason))
-  const ws = new WireSocket(server.port, websocket(4, `&sid=${client.sid}`))
+  const ws = new WireSocket(server.port, websocket(eio, `&sid=${client.sid}`))
   await ws.until('open', () => ws.ws.readyState === 1)
   ws.ws.send('2probe')
   expect(await ws.next()).toBe('3probe')
@@ -131,4 +132,52 @@ it('[EIO-66] what waits is bounded, where the WebSocket cannot be made to wait',
   expect(heard.length).toBeLessThan(10_000)
   expect(server.io.stats().limits.heldUpgradeBytes).toBe(1)
   expect(server.io.engine.clientsCount).toBe(0)
+})
+
+describe.each([
+  { eio: 4, way: 'past node:http', options: {} },
+  { eio: 3, way: 'past node:http', options: {} },
+  { eio: 4, way: 'through node:http', options: { directHttp: false } },
+  { eio: 3, way: 'through node:http', options: { directHttp: false } },
+])('a POST of revision $eio, $way, whose body is not whole when `5` comes', ({ eio, options }) => {
+  const body = eio === 4 ? '42["n",0]\x1e42["n",1]' : '9:42["n",0]9:42["n",1]'
+
+  /** Half of the POST, then `5` and an event; both have been read by the server. */
+  async function begun() {
+    const all = await probing(options, eio)
+    const post = await RawConnection.open({ port: server.port })
+    post.socket.write(`POST ${all.client.path()} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 4)}`)
+    // Another request, on a connection made later, is answered: the half has been read.
+    await fetch(`${server.url}/fence`).then((answer) => answer.text())
+    const tcp = (all.ws.ws as unknown as { _socket: Socket })._socket
+    tcp.cork()
+    const ponged = new Promise((resolve) => all.ws.ws.once('pong', resolve))
+    all.ws.ws.ping()
+    all.ws.ws.send('5')
+    all.ws.ws.send('42["n",2]')
+    tcp.uncork()
+    await ponged
+    return { ...all, post }
+  }
+
+  it('[EIO-66] comes first, and what follows `5` after it', async () => {
+    const { socket, ws, heard, post } = await begun()
+    expect(heard).toEqual([])
+    post.socket.write(body.slice(4))
+
+    expect((await post.next())?.body).toBe('ok')
+    await expect.poll(() => heard, { interval: 5 }).toEqual([0, 1, 2])
+    socket.emit('hello')
+    await ws.until('the event', () => ws.messages.includes('42["hello"]'))
+    post.destroy()
+  })
+
+  it('[EIO-66] and never will be is waited for no longer than its connection lives', async () => {
+    const { socket, ws, heard, post } = await begun()
+    post.destroy()
+
+    await expect.poll(() => heard, { interval: 5 }).toEqual([2])
+    socket.emit('hello')
+    await ws.until('the event', () => ws.messages.includes('42["hello"]'))
+  })
 })
