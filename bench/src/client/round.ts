@@ -19,7 +19,7 @@ export interface RoundOptions {
 }
 
 /** A server or client that waits for ever must not hold up the others. */
-const ROUND_DEADLINE_MS = 60_000
+const ROUND_DEADLINE_MS = 120_000
 const SERVER_CORE = 0
 const CLIENT_CORE = 1
 

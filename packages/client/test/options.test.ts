@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import http, { Agent, createServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { EngineClient } from '../src/engine/engine-client.ts'
 import { tls } from './start-tls.ts'
@@ -186,6 +187,44 @@ describe('requests', () => {
     await next(connect(server.url, { transports: ['websocket'] }), 'connect')
 
     expect(connecting).toHaveBeenCalledOnce()
+  })
+
+  it.each(['polling', 'websocket'])('[CLI-35] go over a stream of the agent that is read when it asks (%s)', async (transport) => {
+    class Tunnelling extends Agent {
+      override createConnection(...args: any[]): any {
+        const inner = (Agent.prototype as any).createConnection.apply(this, args) as Socket
+        let isWanted = false
+        const give = (): void => {
+          const chunk: Buffer | null = isWanted ? inner.read() : null
+          if (chunk === null) return
+          isWanted = false
+          stream.push(chunk)
+        }
+        const stream = new Duplex({
+          read() {
+            isWanted = true
+            give()
+          },
+          write: (chunk, _encoding, done) => void inner.write(chunk, done),
+          final: (done) => void inner.end(done),
+          destroy: (error, done) => {
+            inner.destroy()
+            done(error)
+          },
+        })
+        inner.on('readable', give).on('close', () => stream.destroy())
+        const same = (): Duplex => stream
+        return Object.assign(stream, { setNoDelay: same, setTimeout: same, setKeepAlive: same, ref: same, unref: same })
+      }
+    }
+    const agent = new Tunnelling()
+    cleanups.push(() => agent.destroy())
+    const server = await serve('tidewire')
+    server.io.on('connection', (socket: any) => socket.on('echo', (value: unknown, ack: (value: unknown) => void) => ack(value)))
+    const client = connect(server.url, { agent, transports: [transport] })
+    await next(client, 'connect')
+
+    for (const value of ['a', 'b', 'c'.repeat(100_000), 'd']) expect(await client.emitWithAck('echo', value)).toBe(value)
   })
 
   it('[CLI-45] over WebSocket leave in one write, all that a turn sends', async () => {

@@ -33,7 +33,7 @@ function changeMask(): Uint8Array {
   return mask
 }
 
-const { push } = Socket.prototype
+const { push, _read } = Socket.prototype
 
 /** perf: in place of `push`, by which a stream is given what was read: the stream would pass it on by an event, and ask for more in a tick of its own. */
 function pushToOwner(this: OwnedSocket, chunk: Buffer | null, encoding?: BufferEncoding): boolean {
@@ -126,7 +126,8 @@ export class NodeWebSocket implements WebSocketLike {
     // Others end by themselves.
     if (socket.allowHalfOpen) socket.on('end', handleEnd)
     socket.on('close', handleClose)
-    if (socket.push === push) socket.push = pushToOwner
+    // Streams of an agent's own wait to be asked for more.
+    if (socket instanceof Socket && socket.push === push && socket._read === _read) socket.push = pushToOwner
   }
 
   /** Whom to tell how it ended; nobody the second time, or when it was closed from here. @internal */
