@@ -93,6 +93,8 @@ export interface ClusterNode {
    * @throws TidewireError TW_ERR_CLUSTER_MESSAGE for more than limits.maxMessageBytes (8 MiB by default)
    */
   send(to: Incarnation, service: ServiceId, bytes: Uint8Array): SendResult
+  /** Calls `action` when the member has handled all that has been sent to it so far; never, if the link ends before (handleLinkDown). */
+  whenHandled(by: Incarnation, action: () => void): void
   /** The same bytes to several members: framed once. */
   sendToAll(to: Iterable<Incarnation>, service: ServiceId, bytes: Uint8Array): void
   /**

@@ -52,6 +52,8 @@ export class LinkOutbox {
   #resendAt = Infinity
   #resendMs: number
   #lastGap = 0
+  /** In order of the frames that they wait for. */
+  readonly #waiting: { readonly sequence: number; readonly action: () => void }[] = []
   /** The frame that is being filled. */
   #open: Uint8Array | undefined
   #openEnd = 0
@@ -116,6 +118,13 @@ export class LinkOutbox {
     this.#resendMs = this.#host.limits.resendMs
     this.#burst = this.#burst === Infinity || this.#head === this.#frames.length ? Infinity : this.#burst * 2
     this.#resendAt = this.#head < this.#next ? this.#host.loopNow() + this.#resendMs : Infinity
+    while (this.#waiting.length > 0 && this.#waiting[0]!.sequence <= sequence) this.#waiting.shift()!.action()
+  }
+
+  /** Calls `action` when all that has been appended so far is acknowledged; never, if the link ends before. */
+  whenAcknowledged(action: () => void): void {
+    if (this.isEmpty) action()
+    else this.#waiting.push({ sequence: this.#open === undefined ? this.#nextSequence - 1 : this.#nextSequence, action })
   }
 
   /** Everything that is not acknowledged is to be published again: a gap was reported, the bus is back, or nothing came for too long. */
@@ -162,6 +171,7 @@ export class LinkOutbox {
   clear(): void {
     this.#account(-this.#bytes)
     this.#frames.length = 0
+    this.#waiting.length = 0
     this.#head = this.#next = 0
     this.#open = undefined
   }

@@ -119,6 +119,10 @@ export class Link {
     return 'full'
   }
 
+  whenHandled(action: () => void): void {
+    if (this.isUp) this.#outbox.whenAcknowledged(action)
+  }
+
   /** At the end of a turn: one frame (or as few as possible) with what was sent in it, or an acknowledgement if one is due. */
   flush(): void {
     if (

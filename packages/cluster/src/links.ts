@@ -100,6 +100,10 @@ export class Links implements LinkHost {
     return this.#links.get(to)?.send(service, bytes) ?? 'down'
   }
 
+  whenHandled(by: Incarnation, action: () => void): void {
+    this.#links.get(by)?.whenHandled(action)
+  }
+
   /** A frame of a member for this node; checked, MAC included. */
   receive(frame: clusterCodec.Frame, bytes: Uint8Array): void {
     this.counts.framesReceived++

@@ -113,6 +113,10 @@ class Node implements ClusterNode, LinksHost, MembershipHost {
     return this.#links.send(to, service, bytes)
   }
 
+  whenHandled(by: Incarnation, action: () => void): void {
+    this.#links.whenHandled(by, () => this.#guard(action))
+  }
+
   sendToAll(to: Iterable<Incarnation>, service: ServiceId, bytes: Uint8Array): void {
     this.#checkSize(bytes)
     for (const incarnation of to) this.#links.send(incarnation, service, bytes)

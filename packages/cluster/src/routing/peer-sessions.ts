@@ -116,6 +116,12 @@ export class PeerSessions {
     return this.#sendMessage()
   }
 
+  /** Calls `action` when the other node has handled all that has been sent to it so far; never, if the link ends before. */
+  whenHandled(action: () => void): void {
+    this.#flushPending()
+    this.#host.node.whenHandled(this.incarnation, action)
+  }
+
   #sendMessage(): SendOutcome {
     try {
       if (this.#host.node.send(this.incarnation, SERVICE.sessions, writer.message) === 'full')

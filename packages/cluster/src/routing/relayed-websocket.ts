@@ -19,6 +19,10 @@ import type { PeerSessions } from './peer-sessions.ts'
 
 /** How much the kernel has taken before the owner is told; a part of what it lets be under way (remote-websocket.ts). */
 const REPORT_BYTES = 64 << 10
+/** What a client may send before the owner has handled what came earlier: more would keep the clients waiting that share the link, and the owner's own. */
+const BURST_BYTES = 32 << 10
+/** Of a packet, besides its data. */
+const PACKET_BYTES = 16
 const PING = Buffer.from(encodeFrame(OPCODE.TEXT, '2'))
 const PONG = Buffer.from(encodeFrame(OPCODE.TEXT, '3'))
 /** RFC 6455: "going away". Clients of every age take it. */
@@ -45,7 +49,11 @@ export class RelayedWebSocket implements Owner, PortTimer {
   #isPongDue = false
   #lastPacketAt = 0
   #isEnded = false
+  /** The link is full. */
   #isPaused = false
+  /** The owner is to handle first what this client has sent. */
+  #isPacing = false
+  #burstBytes = 0
   /** Frames of ours, pings, are among those that the kernel takes. */
   #ownBytes = 0
   #takenBytes = 0
@@ -133,7 +141,19 @@ export class RelayedWebSocket implements Owner, PortTimer {
   handleDrain(): void {
     if (!this.#isPaused) return
     this.#isPaused = false
-    this.#socket?.resume()
+    if (!this.#isPacing) this.#socket?.resume()
+  }
+
+  #pace(size: number): void {
+    this.#burstBytes += size + PACKET_BYTES
+    if (this.#burstBytes <= BURST_BYTES || this.#isPacing) return
+    this.#burstBytes = 0
+    this.#isPacing = true
+    this.#socket?.pause()
+    this.#peer.whenHandled(() => {
+      this.#isPacing = false
+      if (!this.#isPaused && !this.#isEnded) this.#socket?.resume()
+    })
   }
 
   // ---- from the client
@@ -149,6 +169,7 @@ export class RelayedWebSocket implements Owner, PortTimer {
     } else if (packet.type === 'upgrade') this.#beginHeartbeat()
     const result = this.#peer.sendPacket(this.#number, packet)
     if (result === 'failed') return this.#fail()
+    this.#pace(packet.data?.length ?? 0)
     if (result === 'sent' || this.#isPaused) return
     this.#isPaused = true
     this.#socket?.pause()
@@ -206,6 +227,8 @@ export class RelayedWebSocket implements Owner, PortTimer {
 
   handleTimer(): void {
     const { protocol, pingInterval, pingTimeout } = this.#terms
+    // What it says is not read: the link holds it back, or ends.
+    if (this.#isPaused || this.#isPacing) return this.#timers.schedule(this, pingTimeout)
     if (protocol === 4 && !this.#isPongDue) {
       this.#isPongDue = true
       this.#timers.schedule(this, pingTimeout)

@@ -62,6 +62,9 @@ export class TestNode implements ClusterNode {
   sendToAll(to: Iterable<Incarnation>, service: ServiceId, bytes: Uint8Array): void {
     for (const incarnation of to) this.send(incarnation, service, bytes)
   }
+  whenHandled(by: Incarnation, action: () => void): void {
+    this.inner.whenHandled(by, action)
+  }
   isGone(incarnation: Incarnation): boolean {
     return this.inner.isGone(incarnation)
   }
