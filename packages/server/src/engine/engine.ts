@@ -298,6 +298,11 @@ export class Engine extends EventEmitter {
     if (this.listenerCount('connection_error') > 0) this.tell('connection_error', { req: this.shownRequest(req), code, message: messageOfCode(code) ?? message, context })
   }
 
+  /** Of what was no request yet. */
+  protected countRefusal(reason: EngineRejection): void {
+    this.#context.counters.refuse(undefined, reason)
+  }
+
   readonly #reportUserError = (error: unknown, event: string): void => this.host.handleUserError(error, event)
 
   /** To listeners of the application, whose errors are theirs. */

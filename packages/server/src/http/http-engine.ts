@@ -16,6 +16,7 @@ import { LIMITS } from '../limits.ts'
 import { ForeignWebSocketServer } from '../transports/foreign-websocket.ts'
 import { frameOptions } from '../transports/websocket.ts'
 import { attach } from './attach.ts'
+import { countClientErrors } from './client-errors.ts'
 import type { HttpServerLike } from './observers.ts'
 import { attachDirectly } from './direct.ts'
 import type { DirectEngine } from './direct.ts'
@@ -49,6 +50,7 @@ export class HttpEngine extends Engine implements DirectEngine {
     let path = (options.path ?? '/engine.io').replace(/\/$/, '')
     if (options.addTrailingSlash !== false) path += '/'
     if (options.directHttp !== false && path.endsWith('/')) attachDirectly(server, path, this)
+    countClientErrors(server, (reason) => this.countRefusal(reason))
     attach(server, this, {
       path,
       destroyUpgrade: options.destroyUpgrade ?? true,

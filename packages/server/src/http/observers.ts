@@ -4,6 +4,7 @@ import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import { IncomingMessage, OutgoingMessage, ServerResponse, createServer, maxHeaderSize } from 'node:http'
 import type { Server } from 'node:http'
+import { emitOf } from './client-errors.ts'
 import type { RequestHead } from './request-head.ts'
 
 export interface HttpServerLike {
@@ -64,7 +65,7 @@ function hasOwnClasses(server: object): boolean {
 export function isObserved(server: HttpServerLike, event: 'request' | 'upgrade'): boolean {
   return (
     !hasOnlyOwnListeners(server, event) ||
-    (server as Partial<EventEmitter>).emit !== EventEmitter.prototype.emit ||
+    emitOf(server as HttpServerLike & EventEmitter) !== EventEmitter.prototype.emit ||
     CHANNELS.some(({ hasSubscribers }) => hasSubscribers)
   )
 }
@@ -97,7 +98,7 @@ export class Observers {
       !this.#hasOwnClasses &&
       server.timeout === 0 &&
       !server.maxRequestsPerSocket &&
-      server.emit === EventEmitter.prototype.emit &&
+      emitOf(server) === EventEmitter.prototype.emit &&
       server.listenerCount('timeout') === 0
     )
   }
