@@ -6,6 +6,7 @@ import { Server } from 'tidewire'
 import type { Socket } from 'tidewire'
 import { InProcessHub } from '@tidewire/cluster'
 import type { Bus } from '@tidewire/cluster'
+import { RawWebSocket } from '../../../server/test/abuse/raw-websocket.ts'
 import { PollingClient, WireSocket, polling, send, websocket } from '../../../server/test/start.ts'
 import { startNode } from './round-robin.ts'
 import type { TestNode } from './round-robin.ts'
@@ -159,6 +160,26 @@ describe('an edge', () => {
     await expect.poll(() => received.length, { timeout: 40_000 }).toBe(count)
     expect(received).toEqual(Array.from({ length: count }, (_, n) => n))
   }, 60_000)
+
+  it.each([['alone', false], ['among workers', true]])('[CLU-41] loses nothing that a client sends before it has its 101, on a node %s', async (_where, isWorker) => {
+    let bus!: PausableBus
+    const { owner, edge } = await startTwo({}, undefined, (hub) => (bus = new PausableBus(hub.createBus())))
+    // A worker asks its primary first, which takes it to the owner unless it cannot.
+    if (isWorker) (edge.io.engine as unknown as { handOver: () => boolean }).handOver = () => false
+    const client = await joined(owner)
+    const polled = client.get()
+    bus.pause()
+    const early = new RawWebSocket(edge.port, client.path().replace('polling', 'websocket'))
+    await expect.poll(() => edge.io.cluster!.stats()!['queuedBytes']).toBeGreaterThan(0)
+    early.send('2probe')
+    // The edge has read that by the time that it serves somebody else.
+    await new RawWebSocket(edge.port).join().then(({ socket }) => socket.destroy())
+    bus.resume()
+    await early.until('3probe')
+    await polled
+    early.send('5')
+    early.socket.destroy()
+  })
 
   it('[CLU-50] stops reading clients while the link is full, and loses nothing', async () => {
     const received = new Map<number, number[]>()

@@ -103,8 +103,11 @@ export class HttpEngine extends Engine implements DirectEngine {
 
   /** An upgrade that has gone past node:http. @internal */
   upgradeDirectly(socket: Socket, head: RequestHead, rest: Buffer): void {
-    // Another process may get it, without anybody here who listens.
-    if (this.handOver !== undefined) disown(socket)
+    // Another process may get it, without anybody here who listens. What comes until somebody does waits.
+    if (this.handOver !== undefined) {
+      disown(socket)
+      socket.pause()
+    }
     this.handleUpgrade(plainRequest(head, socket), socket, rest, true)
   }
 
