@@ -14,13 +14,13 @@ function refuse(code: string, cause?: unknown): never {
 
 const isBinary = (value: unknown): boolean => value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob
 
-/** perf: a replacer makes JSON several times slower, this look before it does not. */
-const hasBinary = (value: any): boolean => {
-  if (typeof value === 'object') {
-    if (Array.isArray(value)) return value.some(hasBinary)
-    if (isBinary(value)) return true
-    for (const key in value) if (hasBinary(value[key])) return true
-  }
+/** perf: a replacer makes JSON several times slower, this look before it does not. What has a toJSON is left to JSON, which may be all that ends there. */
+const mayHoldBinary = (value: any): boolean => {
+  const isObject = typeof value === 'object'
+  if (!isObject || isBinary(value) || value?.toJSON) return isObject
+  if (Array.isArray(value)) return value.some(mayHoldBinary)
+  // A loop, and here: inside an `if` of its own it takes V8 ten times as long, and lists of keys or values twice.
+  for (const key in value) if (mayHoldBinary(value[key])) return true
   return false
 }
 
@@ -40,33 +40,30 @@ export function createCompactCodec(revision: SocketRevision): ClientCodec {
           if (!isBinary(raw)) return value
           return { _placeholder: true, num: binary.push(raw instanceof Blob ? (raw as any) : new Uint8Array(raw.buffer ?? raw, raw.byteOffset, raw.byteLength)) - 1 }
         }
-        json = JSON.stringify(data, (hasBinary(data) && replace) as typeof replace)
+        json = JSON.stringify(data, (mayHoldBinary(data) && replace) as typeof replace)
       } catch (error) {
         refuse(error instanceof RangeError ? 'TW_ERR_DEPTH' : 'TW_ERR_SOCKET_PACKET', error)
       }
       if (binary.length > MAX_ATTACHMENTS) refuse('TW_ERR_ATTACHMENTS')
-      const kind = binary.length > 0 ? `${type + 3}${binary.length}-` : type
+      const kind = binary.length ? `${type + 3}${binary.length}-` : type
       return [`${kind}${nsp === '/' ? '' : nsp + ','}${id ?? ''}${json ?? ''}`, ...binary]
     },
 
     add(chunk) {
       if (typeof chunk === 'string') {
-        if (due > 0) refuse('TW_ERR_SOCKET_PACKET')
+        if (due) refuse('TW_ERR_SOCKET_PACKET')
         const count = /^([56])(\d+)-/.exec(chunk)
         if (!count) return decode(chunk, revision)
         due = Number(count[2])
-        if (due > MAX_ATTACHMENTS || due === 0) refuse('TW_ERR_ATTACHMENTS')
-        text = Number(count[1]) - 3 + chunk.slice(count[0].length)
+        if (due > MAX_ATTACHMENTS || !due) refuse('TW_ERR_ATTACHMENTS')
+        text = (count[1] as unknown as number) - 3 + chunk.slice(count[0].length)
         // Bad JSON is told before its attachments come.
         decode(text, revision)
         return undefined
       }
-      if (due === 0) refuse('TW_ERR_ATTACHMENTS')
+      if (!due) refuse('TW_ERR_ATTACHMENTS')
       attachments.push(chunk)
-      if (--due > 0) return undefined
-      const complete = attachments
-      attachments = []
-      return decode(text!, revision, complete)
+      return --due ? undefined : decode(text!, revision, attachments.splice(0))
     },
 
     destroy() {

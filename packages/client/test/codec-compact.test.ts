@@ -101,4 +101,15 @@ describe('codec of browsers', () => {
     expect(attachments.slice(0, 3).map((one) => [...(one as Uint8Array)])).toEqual([[1, 2, 3, 4], [2, 3], [9]])
     expect(attachments[3]).toBe(blob)
   })
+
+  it('[CLI-36] takes objects as their toJSON shows them, though they refer to themselves, with what is binary in that', () => {
+    const bytes = Uint8Array.of(1)
+    const model = { inner: {}, toJSON: () => ({ id: 1, bytes }) }
+    model.inner = { model }
+    const [text, ...attachments] = createCompactCodec(5).encode({ type: 2, nsp: '/', data: ['a', null, model, new Date(0), { list: [[{ bytes }]] }] })
+
+    expect(text).toBe('52-["a",null,{"id":1,"bytes":{"_placeholder":true,"num":0}},"1970-01-01T00:00:00.000Z",{"list":[[{"bytes":{"_placeholder":true,"num":1}}]]}]')
+    expect(attachments).toEqual([bytes, bytes])
+    expect(createCompactCodec(5).encode({ type: 2, nsp: '/', data: ['a', { toJSON: () => 'short', self: model }] })).toEqual(['2["a","short"]'])
+  })
 })
