@@ -8,6 +8,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { spawnGroup, stopGroup } from '@tidewire/testkit/daemon'
 import { provisionOrSkip } from '@tidewire/testkit/provision'
+import { maskedFrame, upgradeRequest } from '@tidewire/testkit/frames'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
 const require = createRequire(import.meta.url)
@@ -72,17 +73,13 @@ describe.skipIf(bun.skip !== undefined)('limits on Bun', () => {
 
   async function webSocket(): Promise<Socket> {
     const socket = tcp()
-    socket.write(
-      'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
-    )
-    socket.write(frame('40'))
+    socket.write(upgradeRequest('/socket.io/?EIO=4&transport=websocket'))
+    socket.write(maskedFrame('40'))
     let seen = ''
     while (!seen.includes('40{"sid"')) seen += String((await once(socket, 'data'))[0])
     return socket
   }
 
-  const frame = (text: string): Buffer =>
-    Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)])
   const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
     fetch(`http://127.0.0.1:${port}${path}`, { ...init, signal: AbortSignal.timeout(10_000) })
   const open = async (): Promise<string> =>
@@ -115,7 +112,7 @@ describe.skipIf(bun.skip !== undefined)('limits on Bun', () => {
 
   it('[API-42] what is sent in one turn leaves in one write', async () => {
     const socket = await webSocket()
-    socket.write(frame('42["burst",100]'))
+    socket.write(maskedFrame('42["burst",100]'))
     const [chunk] = (await once(socket, 'data')) as [Buffer]
     expect(String(chunk).match(/42\["n",\d+\]/g)?.length).toBe(100)
   })

@@ -1,7 +1,14 @@
-// Frames of a WebSocket client by hand: whole, cut or wrong ones, which no client of a library would send.
+// A WebSocket client by hand: its request, and frames that are whole, cut or wrong, which no client of a library would send.
 
 export const TEXT = 1
 export const BINARY = 2
+
+const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
+
+/** The request for a WebSocket; `more` is lines of headers, each with its end. */
+export function upgradeRequest(path: string, more = ''): string {
+  return `GET ${path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n${more}\r\n`
+}
 
 export interface FrameOptions {
   readonly isFinal?: boolean
@@ -13,6 +20,11 @@ export interface FrameOptions {
 export function frame(opcode: number, payload: string | Buffer = '', options: FrameOptions = {}): Buffer {
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
   return Buffer.concat([frameHead(opcode, bytes.length, options), bytes])
+}
+
+/** The same, with what most frames of clients are as defaults. */
+export function maskedFrame(payload: string | Buffer, opcode: number = TEXT, isFinal = true): Buffer {
+  return frame(opcode, payload, { isFinal })
 }
 
 /** Without the payload, of which it may claim any length. */

@@ -3,18 +3,9 @@
 import { connect as connectTcp } from 'node:net'
 import type { Socket } from 'node:net'
 import { once } from 'node:events'
+import { maskedFrame, upgradeRequest } from '@tidewire/testkit/frames'
 import { brokers, startNodes } from './processes.ts'
 import type { BenchNode } from './processes.ts'
-
-/** A masked text frame; a mask of zeros leaves the text as it is. */
-function frame(text: string): Buffer {
-  const payload = Buffer.from(text)
-  const head =
-    payload.length < 126
-      ? Buffer.of(0x81, 0x80 | payload.length, 0, 0, 0, 0)
-      : Buffer.of(0x81, 0xfe, payload.length >> 8, payload.length & 255, 0, 0, 0, 0)
-  return Buffer.concat([head, payload])
-}
 
 class WireClient {
   readonly #socket: Socket
@@ -40,13 +31,11 @@ class WireClient {
     const socket = connectTcp(edge.port, '127.0.0.1').setNoDelay(true)
     await once(socket, 'connect')
     const client = new WireClient(socket)
-    socket.write(
-      `GET ${path}websocket&sid=${sid} HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`,
-    )
+    socket.write(upgradeRequest(`${path}websocket&sid=${sid}`))
     await client.#until(1, '\r\n\r\n')
-    socket.write(frame('2probe'))
+    socket.write(maskedFrame('2probe'))
     await client.#until(1, '3probe')
-    socket.write(frame('5'))
+    socket.write(maskedFrame('5'))
     return client
   }
 
@@ -69,7 +58,7 @@ class WireClient {
   async echo(count: number): Promise<void> {
     const text = 'x'.repeat(100)
     this.#socket.write(
-      Buffer.concat(Array.from({ length: count }, (_, n) => frame(`42${n}["echo","${text}"]`))),
+      Buffer.concat(Array.from({ length: count }, (_, n) => maskedFrame(`42${n}["echo","${text}"]`))),
     )
     await this.#until(count, `["${text}"]`)
   }

@@ -1,4 +1,5 @@
 // What clients do that break off, send nonsense or do nothing, each with the answer it must get. One entry is one short life.
+import { upgradeRequest } from '@tidewire/testkit/frames'
 import type { Random } from '@tidewire/testkit/random'
 import { RawConnection } from '@tidewire/testkit/raw-connection'
 import type { Answer } from '@tidewire/testkit/raw-connection'
@@ -20,8 +21,7 @@ const get = (query: string): string => `GET /socket.io/?${query} HTTP/1.1\r\nHos
 const post = (query: string, body: string, length = Buffer.byteLength(body)): string =>
   `POST /socket.io/?${query} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain;charset=UTF-8\r\nContent-Length: ${length}\r\n\r\n${body}`
 
-const upgrade = (query: string): string =>
-  `GET /socket.io/?${query} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
+const upgrade = (query: string): string => upgradeRequest(`/socket.io/?${query}`)
 
 async function withConnection<T>(port: number, use: (raw: RawConnection) => Promise<T>): Promise<T> {
   const raw = await within(RawConnection.open({ port }), DEADLINE_MS, 'connect')

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
-import { maskedFrame } from '../../../packages/server/test/abuse/raw-websocket.ts'
+import { maskedFrame, upgradeRequest } from '@tidewire/testkit/frames'
 import { RawConnection } from '@tidewire/testkit/raw-connection'
 import type { Wire } from './cell.ts'
 
@@ -67,9 +67,7 @@ export class EarlyWire implements Wire {
     this.socket = connect(port, '127.0.0.1')
     this.socket.on('error', () => {})
     this.socket.resume()
-    this.socket.write(
-      'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
-    )
+    this.socket.write(upgradeRequest('/socket.io/?EIO=4&transport=websocket'))
   }
 
   end(): void {

@@ -1,11 +1,11 @@
 // What operators see: counters, channels and pressure, as docs/observability.md says.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
+import { RawWebSocket } from '@tidewire/testkit/raw-websocket'
 import { afterEach, describe, expect, it } from 'vitest'
 import { polling, PollingClient, send, start, websocket, WireSocket } from './start.ts'
 import type { Started } from './start.ts'
 import { CHANNELS } from '../src/observe/channels.ts'
-import { RawWebSocket } from './abuse/raw-websocket.ts'
 
 let server: Started
 const sockets: WireSocket[] = []

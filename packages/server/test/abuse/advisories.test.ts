@@ -2,10 +2,11 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
+import { maskedFrame, upgradeRequest } from '@tidewire/testkit/frames'
+import { RawWebSocket } from '@tidewire/testkit/raw-websocket'
 import { afterEach, describe, expect, it } from 'vitest'
 import { polling, PollingClient, send, start, websocket, WireSocket } from '../start.ts'
 import type { Started } from '../start.ts'
-import { maskedFrame, RawWebSocket } from './raw-websocket.ts'
 
 let server: Started
 const sockets: Socket[] = []
@@ -16,8 +17,7 @@ afterEach(async () => {
   await server.close()
 })
 
-const upgradeRequest = (headers = ''): string =>
-  `GET ${websocket(4)} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${headers}\r\n`
+const upgrade = (headers = ''): string => upgradeRequest(websocket(4), headers)
 
 function dial(bytes: string | Buffer): Socket {
   const socket = connect(server.port, '127.0.0.1')
@@ -103,7 +103,7 @@ describe('advisories about socket.io and engine.io', () => {
     '[WS-3] CVE-2022-21676: the frame %j right behind the handshake closes the connection alone',
     async (first) => {
       server = await start()
-      await once(dial(Buffer.from(`${upgradeRequest()}${first}\x80\0\0\0\0`, 'latin1')), 'close')
+      await once(dial(Buffer.from(`${upgrade()}${first}\x80\0\0\0\0`, 'latin1')), 'close')
       await expectService()
     },
   )
@@ -111,9 +111,9 @@ describe('advisories about socket.io and engine.io', () => {
   it('[EIO-25, EIO-45] CVE-2022-41940, CVE-2023-31125: connections that break at any point of a request or handshake end nothing', async () => {
     server = await start()
     const requests = [
-      upgradeRequest(),
-      upgradeRequest().replace('websocket&', 'polling&'),
-      upgradeRequest().replace('transport=websocket', 'transport=polling'),
+      upgrade(),
+      upgrade().replace('websocket&', 'polling&'),
+      upgrade().replace('transport=websocket', 'transport=polling'),
       `POST ${websocket(4)} HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc`,
       `GET ${polling(4)} HTTP/1.1\r\nHost: x\r\n\r\n`,
     ]
@@ -213,7 +213,7 @@ describe('advisories about ws', () => {
     ['CVE-2024-37890: more headers than Node keeps', 'x: y\r\n'.repeat(2_100), '431'],
   ])('[WS-10] %s', async (_what, headers, status) => {
     server = await start()
-    expect(await statusOf(upgradeRequest(headers))).toBe(status)
+    expect(await statusOf(upgrade(headers))).toBe(status)
     await expectService()
   })
 

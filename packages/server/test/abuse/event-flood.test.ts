@@ -1,8 +1,9 @@
 // A client that sends without a pause costs itself: its events are handled in slices, and a neighbour is served between them.
+import { maskedFrame } from '@tidewire/testkit/frames'
+import { RawWebSocket } from '@tidewire/testkit/raw-websocket'
 import { afterEach, describe, expect, it } from 'vitest'
 import { PollingClient, start } from '../start.ts'
 import type { Started } from '../start.ts'
-import { maskedFrame, RawWebSocket } from './raw-websocket.ts'
 
 let server: Started
 afterEach(() => server.close())

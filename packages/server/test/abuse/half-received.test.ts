@@ -1,9 +1,10 @@
 // What many clients hold back is bounded together, and what is wrong with a packet is told to its sender and to the operator.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { maskedFrame } from '@tidewire/testkit/frames'
+import { RawWebSocket } from '@tidewire/testkit/raw-websocket'
 import { afterEach, describe, expect, it } from 'vitest'
 import { start, websocket } from '../start.ts'
 import type { Started } from '../start.ts'
-import { maskedFrame, RawWebSocket } from './raw-websocket.ts'
 
 let server: Started
 const clients: RawWebSocket[] = []

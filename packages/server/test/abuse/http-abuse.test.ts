@@ -2,10 +2,11 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Server, Socket } from 'node:net'
+import { maskedFrame, upgradeRequest } from '@tidewire/testkit/frames'
+import { RawWebSocket } from '@tidewire/testkit/raw-websocket'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { polling, PollingClient, send, start, websocket, WireSocket } from '../start.ts'
 import type { Started } from '../start.ts'
-import { maskedFrame, RawWebSocket } from './raw-websocket.ts'
 
 let server: Started
 const sockets: Socket[] = []
@@ -141,7 +142,7 @@ describe('slow requests', () => {
   it('[WS-9] WebSockets that are kept open after the close frame are cut off, those that go on sending too', async () => {
     server = await start()
     const http = server.io.httpServer as Server
-    const upgrade = `GET ${websocket(4)} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
+    const upgrade = upgradeRequest(websocket(4))
     const open = async (): Promise<Socket> => {
       const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })
       sockets.push(socket)
@@ -192,9 +193,7 @@ describe('large requests', () => {
       server = await start()
       const query = `/socket.io/?EIO=4&transport=polling&x=${'z'.repeat(8_000)}`
       const plain = dial(`GET ${query} HTTP/1.1\r\nHost: x\r\n${headers}\r\n`)
-      const upgrade = dial(
-        `GET ${query.replace('polling', 'websocket')} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${headers}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
-      )
+      const upgrade = dial(upgradeRequest(query.replace('polling', 'websocket'), headers))
       await expect.poll(() => [plain.text.slice(9, 12), upgrade.text.slice(9, 12)]).toEqual(['431', '431'])
       await expectService()
     },
@@ -393,9 +392,7 @@ describe('nonsense in HTTP', () => {
       expect((await send(server.port, 'GET', path)).status, path).toBe(400)
     }
     // GHSA-273r-mgr4-v34f: a frame with reserved bits right behind the handshake; GHSA-r7qp-cfhv-p84w: a connection that breaks in the middle of it.
-    const early = dial(
-      `GET ${websocket(4)} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\xf1\x80\0\0\0\0`,
-    )
+    const early = dial(`${upgradeRequest(websocket(4))}\xf1\x80\0\0\0\0`)
     await once(early.socket, 'close')
     for (const cut of [
       `GET ${websocket(4)} HTTP/1.1\r\nUpg`,

@@ -1,11 +1,11 @@
 // What a message leaves behind on the server while its client is there: credentials, names of namespaces, packets that lack attachments. JSON of a
 // megabyte may become twenty when it is parsed, and what is cut out of a text holds all of it.
+import { RawWebSocket } from '@tidewire/testkit/raw-websocket'
 import { afterEach, describe, expect, it } from 'vitest'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { PollingClient, start } from '../start.ts'
 import type { Started } from '../start.ts'
-import { RawWebSocket } from './raw-websocket.ts'
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void

@@ -1,8 +1,9 @@
 // Namespaces that a client asks for: how many it may be in, and what stays of those that nobody is in.
+import { maskedFrame } from '@tidewire/testkit/frames'
+import { RawWebSocket } from '@tidewire/testkit/raw-websocket'
 import { afterEach, describe, expect, it } from 'vitest'
 import { polling, PollingClient, send, start } from '../start.ts'
 import type { Started } from '../start.ts'
-import { maskedFrame, RawWebSocket } from './raw-websocket.ts'
 
 let server: Started
 afterEach(() => server.close())

@@ -1,8 +1,8 @@
 // A client that joined rooms without number: what its leaving costs the others.
+import { RawWebSocket } from '@tidewire/testkit/raw-websocket'
 import { afterEach, describe, expect, it } from 'vitest'
 import { start } from '../start.ts'
 import type { Started } from '../start.ts'
-import { RawWebSocket } from './raw-websocket.ts'
 
 let server: Started
 afterEach(() => server.close())

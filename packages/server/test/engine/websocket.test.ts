@@ -2,9 +2,9 @@
 import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
 import type { Socket } from 'node:net'
+import { RawWebSocket } from '@tidewire/testkit/raw-websocket'
 import { afterEach, describe, expect, it } from 'vitest'
 import { PollingClient, send, start, websocket, WireSocket } from '../start.ts'
-import { RawWebSocket } from '../abuse/raw-websocket.ts'
 import type { Started } from '../start.ts'
 
 /** Engine.IO's `2` and `3` as frames of the server. */

@@ -6,17 +6,18 @@ import { createServer as createHttpsServer } from 'node:https'
 import { Socket as NetSocket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
+import { maskedFrame, upgradeRequest } from '@tidewire/testkit/frames'
+import { RawWebSocket } from '@tidewire/testkit/raw-websocket'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Server } from 'tidewire'
 import type { Socket } from 'tidewire'
 import { tls } from '../../../client/test/start-tls.ts'
-import { maskedFrame, RawWebSocket } from '../abuse/raw-websocket.ts'
 import { start, websocket } from '../start.ts'
 
 let stop: () => unknown = () => {}
 afterEach(() => stop())
 
-const UPGRADE = `GET ${websocket(4)} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`
+const UPGRADE = upgradeRequest(websocket(4))
 
 /** The queue of chunks behind a stream that waits to be asked for each, as Node documents it. */
 class Source {

@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline'
 import { setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort, spawnGroup } from '@tidewire/testkit/daemon'
+import { maskedFrame, upgradeRequest } from '@tidewire/testkit/frames'
 import { expect, it, onTestFinished } from 'vitest'
 import { PollingClient, WireSocket, send, websocket } from '../start.ts'
 
@@ -190,12 +191,8 @@ async function upgradeInBytes(port: number): Promise<string> {
   let received = ''
   socket.setEncoding('latin1').on('data', (text: string) => (received += text))
   await once(socket, 'connect')
-  const mask = Buffer.alloc(4)
-  const frame = (text: string): Buffer => Buffer.concat([Buffer.of(0x81, 0x80 | text.length), mask, Buffer.from(text)])
-  socket.write(
-    `GET ${websocket(4, `&sid=${polling.sid}`)} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`,
-  )
-  const early = Buffer.concat([frame('2probe'), frame('5'), ...Array.from({ length: 9 }, (_, n) => frame(`42${n}["where"]`))])
+  socket.write(upgradeRequest(websocket(4, `&sid=${polling.sid}`)))
+  const early = Buffer.concat([maskedFrame('2probe'), maskedFrame('5'), ...Array.from({ length: 9 }, (_, n) => maskedFrame(`42${n}["where"]`))])
   for (let at = 0; at < early.length; at += 2) {
     await turn()
     socket.write(early.subarray(at, at + 2))

@@ -2,13 +2,7 @@
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { once } from 'node:events'
-import { TEXT, frame } from '@tidewire/testkit/frames'
-import { websocket } from '../start.ts'
-
-/** A client's frame, with what most of them are as defaults. */
-export function maskedFrame(payload: string | Buffer, opcode: number = TEXT, isFinal = true): Buffer {
-  return frame(opcode, payload, { isFinal })
-}
+import { maskedFrame, upgradeRequest } from './frames.ts'
 
 export class RawWebSocket {
   readonly socket: Socket
@@ -16,7 +10,7 @@ export class RawWebSocket {
   isClosed = false
   #wake: () => void = () => {}
 
-  constructor(port: number, path: string = websocket(4)) {
+  constructor(port: number, path = '/socket.io/?EIO=4&transport=websocket') {
     this.socket = connect(port, '127.0.0.1')
     this.socket.on('error', () => {})
     this.socket.on('close', () => {
@@ -27,9 +21,7 @@ export class RawWebSocket {
       this.received = Buffer.concat([this.received, chunk])
       this.#wake()
     })
-    this.socket.write(
-      `GET ${path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
-    )
+    this.socket.write(upgradeRequest(path))
   }
 
   /** Waits until the server has sent this. */
