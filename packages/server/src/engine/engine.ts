@@ -1,5 +1,5 @@
-// The Engine.IO server: the table of sessions, and what becomes of a request once admission has decided on it: an answer, a poll or WebSocket
-// of a session, or a new one. The only file that creates sessions; sessions leave through #removeSession.
+// The Engine.IO server: what becomes of a request once admission has decided on it: an answer, a poll or WebSocket of a session, or a new one, in
+// the table of sessions (session-table.ts).
 import { ENGINE_ERRORS } from '@tidewire/protocol'
 import type { EngineRevision } from '@tidewire/protocol'
 import { EventEmitter } from 'node:events'
@@ -28,21 +28,14 @@ import { resolveEngineOptions } from './engine-options.ts'
 import type { EngineOptions, ResolvedEngineOptions } from './engine-options.ts'
 import { RequestFacts, queryOf } from './request-facts.ts'
 import type { EngineRequest } from './request-facts.ts'
-import { Session } from './session.ts'
+import type { Session } from './session.ts'
+import { SessionTable } from './session-table.ts'
 import { probe } from './upgrade.ts'
 import type { UpgradeExchange } from './upgrade-exchange.ts'
-import type { SessionContext } from './session.ts'
-import { TimerWheel } from './timer-wheel.ts'
 import type { EngineView } from './verify.ts'
 import { acceptWebTransport, webTransportRequest } from './webtransport.ts'
-import { debugScope } from '../debug.ts'
 import { CHANNELS } from '../observe/channels.ts'
 import { Counters } from '../observe/counters.ts'
-
-const debug = debugScope('engine')
-
-/** What a client on polling may move to, in the order it is offered. */
-const UPGRADES = ['websocket', 'webtransport'] as const
 
 function codesByName(): Record<keyof typeof ENGINE_ERRORS, number> {
   return Object.fromEntries(Object.entries(ENGINE_ERRORS).map(([name, { code }]) => [name, code])) as Record<keyof typeof ENGINE_ERRORS, number>
@@ -50,11 +43,6 @@ function codesByName(): Record<keyof typeof ENGINE_ERRORS, number> {
 
 /** compat: python-engineio takes no more in one payload, and closes (spec: EIO-51). */
 const MAX_PYTHON_PACKETS = 16
-
-/** Ticks of the heartbeat wheel per shortest interval, within bounds. */
-function tickOf(options: ResolvedEngineOptions): number {
-  return Math.min(250, Math.max(5, Math.min(options.pingInterval, options.pingTimeout) / 20))
-}
 
 /**
  * The Engine.IO server, as `io.engine`: handshakes, sessions and transports.
@@ -72,8 +60,7 @@ export class Engine extends EventEmitter {
   /** The options with their defaults. */
   readonly opts: ResolvedEngineOptions
   protected host: EngineHandler
-  readonly #sessions = new Map<string, Session>()
-  readonly #context: SessionContext
+  readonly #sessions: SessionTable
   readonly #view: EngineView<Session>
   readonly #admission: Admission
   readonly #headers: AnswerHeaders
@@ -87,20 +74,7 @@ export class Engine extends EventEmitter {
     this.#ids = ids
     this.opts = resolveEngineOptions(options)
     this.host = handler
-    this.#context = {
-      wheel: new TimerWheel(clock, tickOf(this.opts)),
-      pingInterval: this.opts.pingInterval,
-      pingTimeout: this.opts.pingTimeout,
-      upgradeTimeout: this.opts.upgradeTimeout,
-      maxOutboxBytes: this.opts.maxOutboxBytes,
-      // perf: whole milliseconds are kept in place; a fraction costs an object per session.
-      now: () => Math.trunc(clock.now()),
-      engine: this,
-      counters,
-      reportUserError: this.#reportUserError,
-      isDraining: false,
-      removeSession: (session) => this.#removeSession(session),
-    }
+    this.#sessions = new SessionTable(this.opts, clock, { engine: this, counters, reportUserError: this.#reportUserError })
     this.#view = {
       transports: this.opts.transports,
       allowEIO3: this.opts.allowEIO3,
@@ -123,7 +97,7 @@ export class Engine extends EventEmitter {
     this.#admission = new Admission({
       options: this.opts,
       view: this.#view,
-      context: this.#context,
+      context: this.#sessions.context,
       sessionCount: () => this.#sessions.size,
       generateId: (req) => this.generateId(req),
       isOwnId: (id) => this.#remote === undefined || id.startsWith(this.#ids.incarnation),
@@ -135,13 +109,13 @@ export class Engine extends EventEmitter {
   serveFor(handler: EngineHandler, ids: IdSource, counters: Counters): void {
     this.host = handler
     this.#ids = ids
-    this.#context.counters = counters
+    this.#sessions.context.counters = counters
   }
 
   /** Makes it one of the engines of a cluster. Requests wait until `remote` is ready. */
   joinCluster(remote: RemoteSessions): LocalSessions {
     this.#remote = remote
-    return new ClusterSide(this.opts, this.#sessions, this.#view, this.#context)
+    return new ClusterSide(this.opts, this.#sessions.byId, this.#view, this.#sessions.context)
   }
 
   #explainUnknown(sid: string): string {
@@ -154,12 +128,12 @@ export class Engine extends EventEmitter {
 
   /** Sessions by id, as the official engine shows them: a copy. */
   get clients(): Record<string, Session> {
-    return Object.fromEntries(this.#sessions)
+    return Object.fromEntries(this.#sessions.byId)
   }
 
   /** @internal */
   get sessions(): Iterable<Session> {
-    return this.#sessions.values()
+    return this.#sessions.byId.values()
   }
 
   /** Sessions of this node now. */
@@ -180,12 +154,12 @@ export class Engine extends EventEmitter {
 
   /** Transports a client on `transport` may move to. */
   upgrades(transport: string): string[] {
-    return this.opts.allowUpgrades && transport === 'polling' ? UPGRADES.filter((name) => this.opts.transports.includes(name)) : []
+    return this.#sessions.upgrades(transport)
   }
 
   /** Requests are served: the node is part of its cluster, if it has one, and serves new sessions. */
   get isReady(): boolean {
-    return !this.#admission.isClosed && !this.#context.isDraining && (this.#remote === undefined || this.#remote.isReady)
+    return !this.#admission.isClosed && !this.#sessions.context.isDraining && (this.#remote === undefined || this.#remote.isReady)
   }
 
   /** WebSockets of this node that serve sessions of other ones. */
@@ -195,13 +169,13 @@ export class Engine extends EventEmitter {
 
   /** No new sessions from now on: 503, so that balancers try another node. Those that there are go on until they are closed. */
   refuseSessions(): void {
-    this.#context.isDraining = true
+    this.#sessions.context.isDraining = true
   }
 
   /** Closes all sessions with "server shutting down" and serves no new ones. */
   close(): this {
     this.#admission.isClosed = true
-    for (const session of this.#sessions.values()) session.shutDown()
+    this.#sessions.shutDown()
     return this
   }
 
@@ -243,7 +217,7 @@ export class Engine extends EventEmitter {
   isPlain(headers: IncomingHttpHeaders): boolean {
     const { cors, cookie } = this.opts
     return (
-      !this.#context.isDraining &&
+      !this.#sessions.context.isDraining &&
       this.#sessions.size < (this.opts.maxSessions ?? Infinity) &&
       !this.keepsRequests &&
       (this.#remote === undefined || this.#remote.isReady) &&
@@ -293,14 +267,14 @@ export class Engine extends EventEmitter {
   }
 
   #reportRefusal(req: EngineRequest, reason: EngineRejection): void {
-    this.#context.counters.refuse(req, reason)
+    this.#sessions.context.counters.refuse(req, reason)
     const { code, message, context } = reason
     if (this.listenerCount('connection_error') > 0) this.tell('connection_error', { req: this.shownRequest(req), code, message: messageOfCode(code) ?? message, context })
   }
 
   /** Of what was no request yet. */
   protected countRefusal(reason: EngineRejection): void {
-    this.#context.counters.refuse(undefined, reason)
+    this.#sessions.context.counters.refuse(undefined, reason)
   }
 
   readonly #reportUserError = (error: unknown, event: string): void => this.host.handleUserError(error, event)
@@ -329,20 +303,11 @@ export class Engine extends EventEmitter {
   }
 
   #createSession(id: string, revision: EngineRevision, req: EngineRequest): Session {
-    return new Session(id, revision, new RequestFacts(req, this.keepsRequest(req)), this.#context)
+    return this.#sessions.create(id, revision, new RequestFacts(req, this.keepsRequest(req)))
   }
 
   #openSession(session: Session, transport: Edge, req: EngineRequest): void {
-    debug?.('session %s opens', session.id)
-    const { pingInterval, pingTimeout, maxHttpBufferSize, initialPacket } = this.opts
-    this.#sessions.set(session.id, session)
-    // perf: written by hand; only the id can hold what JSON must escape, when the application makes it.
-    const offered = this.upgrades(transport.name).map((name) => `"${name}"`)
-    // Revision 3 knows nothing of WebTransport.
-    const upgrades = `[${(session.protocol === 3 ? offered.slice(0, offered.indexOf('"websocket"') + 1) : offered).join()}]`
-    const open = `{"sid":${JSON.stringify(session.id)},"upgrades":${upgrades},"pingInterval":${pingInterval},"pingTimeout":${pingTimeout},"maxPayload":${maxHttpBufferSize}}`
-    session.open(transport, open, initialPacket)
-    this.#context.counters.sessionsOpened++
+    this.#sessions.open(session, transport, this.upgrades(transport.name))
     this.host.handleSession(session)
     if (CHANNELS.sessionOpen.hasSubscribers) CHANNELS.sessionOpen.publish({ session })
     if (this.listenerCount('connection') > 0) this.announce(session, req)
@@ -355,10 +320,6 @@ export class Engine extends EventEmitter {
   /** What listeners for refusals get as the request. */
   protected shownRequest(req: EngineRequest): unknown {
     return req
-  }
-
-  #removeSession(session: Session): void {
-    this.#sessions.delete(session.id)
   }
 
   /** `res` is there when headers may have to be set on the answer. */

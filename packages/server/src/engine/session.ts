@@ -1,5 +1,5 @@
 // The OWNER half of one Engine.IO session: state, outbox, heartbeat and upgrade. In: packets from its edges. Out: messages to its handler,
-// batches to its edge. Created by Engine alone; ends in #end(), once, with a reason.
+// batches to its edge. Created by SessionTable alone; ends in #end(), once, with a reason.
 import { ProtocolError } from '@tidewire/protocol'
 import type { EnginePacket, EngineRevision } from '@tidewire/protocol'
 import type { IncomingMessage } from 'node:http'
