@@ -72,13 +72,13 @@ export class NodeWebSocket implements WebSocketLike {
   #frames: Uint8Array[] | undefined
   #isFinished = false
 
-  /** `key` is what the request said; `keepCookies` sees the headers of the answer. */
+  /** `key` is what the request said; `keepCookies` sees the answer. */
   constructor(
     request: ClientRequest,
     key: string,
     autoUnref: boolean | undefined,
     events: WebSocketEvents,
-    keepCookies: (setCookie: string[] | undefined) => void,
+    keepCookies: (res: IncomingMessage) => void,
   ) {
     this.#events = events
     this.#request = request
@@ -87,7 +87,7 @@ export class NodeWebSocket implements WebSocketLike {
     request.on('upgrade', (res, socket: Socket, head: Buffer) => {
       this.#request = undefined
       this.#handleUpgrade(socket, head, res.headers['sec-websocket-accept'] === acceptKey(key), () =>
-        keepCookies(res.headers['set-cookie']),
+        keepCookies(res),
       )
       if (autoUnref) socket.unref()
     })

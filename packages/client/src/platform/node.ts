@@ -57,9 +57,10 @@ function cookiesOf({ cookieJar }: NodeOptions): string | undefined {
   return fresh.length === 0 ? undefined : fresh.map(([name, { value }]) => `${name}=${value}`).join('; ')
 }
 
-function keepCookies({ cookieJar }: NodeOptions, setCookie: string[] | undefined): void {
-  if (cookieJar === undefined || setCookie === undefined) return
-  for (const cookie of setCookie) {
+function keepCookies({ cookieJar }: NodeOptions, res: IncomingMessage): void {
+  // perf: headers are made when they are asked for.
+  if (cookieJar === undefined) return
+  for (const cookie of res.headers['set-cookie'] ?? []) {
     const mark = cookie.indexOf('=')
     const [, maxAge] = /;\s*max-age=(-?\d+)/i.exec(cookie) ?? []
     const [, date] = /;\s*expires=([^;]+)/i.exec(cookie) ?? []
@@ -117,12 +118,13 @@ export const nodePlatform: NetworkPlatform = {
     let req: ClientRequest
     const send = (more: RequestOptions): void => {
       req = openRequest(url, isSecure, { ...settings, ...more, method, headers }, (res) => {
-        keepCookies(options, res.headers['set-cookie'])
+        keepCookies(options, res)
         const chunks: Buffer[] = []
         res.on('data', (chunk: Buffer) => chunks.push(chunk))
         res.on('end', () => finish(undefined, res.statusCode, Buffer.concat(chunks)))
         res.on('error', finish)
-        res.on('close', () => finish(new Error('the answer was cut off')))
+        // perf: an error is not made for every answer.
+        res.on('close', () => isDone || finish(new Error('the answer was cut off')))
       })
       req.on('error', (error: NodeJS.ErrnoException) => {
         // A kept connection that the server closed as it was taken again (netty-socketio closes all it promised to keep): once more, on
@@ -163,6 +165,6 @@ export const nodePlatform: NetworkPlatform = {
     // that goes through a proxy; that of https remembers TLS sessions.
     const isDirect = !isSecure && settings.agent === undefined && http.globalAgent === globalAgent && !(globalAgent as { options?: { proxyEnv?: unknown } }).options?.proxyEnv
     const request = openRequest(target, isSecure, { ...settings, headers, ...(isDirect && { createConnection: connect as () => Socket }) })
-    return new NodeWebSocket(request, key, options.autoUnref, events, (setCookie) => keepCookies(options, setCookie))
+    return new NodeWebSocket(request, key, options.autoUnref, events, (res) => keepCookies(options, res))
   },
 }
