@@ -7,6 +7,7 @@ import { EncodedPacket } from './broadcast/encoded.ts'
 import type { PacketDecoder } from './codec.ts'
 import type { CloseReason, EngineSession, SessionHandler } from './engine/contract.ts'
 import type { OutgoingMessage } from './engine/outgoing-message.ts'
+import { queryOf } from './engine/request-facts.ts'
 import { OutgoingMessage as Message } from './engine/outgoing-message.ts'
 import type { Namespace } from './namespace/namespace.ts'
 import type { Server } from './server.ts'
@@ -26,6 +27,8 @@ export interface WriteFlags {
 
 type AnySocket = Socket<any, any, any, any>
 
+/** What `querystring` of Node takes: a packet may be a thousand times as long as a URL. */
+const MAX_QUERY_COUNT = 1_000
 /** RFC 6455, 7.4.1. */
 const POLICY_VIOLATION = 1008
 
@@ -148,7 +151,7 @@ export class Connection implements SessionHandler, Receiver, Joiner {
     const name = withoutQuery(nsp)
     // The client is joined to "/" unasked; some ask all the same (spec: SIO-28).
     if (name === '/' || this.#socketIn(name) !== undefined) return
-    this.#join(name, name === nsp ? undefined : Object.fromEntries(new URLSearchParams(nsp.slice(name.length + 1))), message)
+    this.#join(name, name === nsp ? undefined : queryOf(nsp, MAX_QUERY_COUNT), message)
   }
 
   #join(asked: string, auth: Record<string, unknown> | undefined, message: string | Buffer): void {

@@ -135,16 +135,19 @@ export function headText({ headText: known, method = 'GET', url = '', rawHeaders
  * several values of one name the last.
  * perf: by hand, as the same by URLSearchParams costs more than the rest of a handshake's reading.
  */
-export function queryOf(url: string): ParsedUrlQuery {
+export function queryOf(url: string, maxCount: number = Infinity): ParsedUrlQuery {
   const query: ParsedUrlQuery = {}
   const mark = url.indexOf('?')
   if (mark < 0) return query
-  for (let at = mark + 1; at < url.length; ) {
+  let equals = mark
+  for (let at = mark + 1, count = 0; at < url.length && count < maxCount; count++) {
     let end = url.indexOf('&', at)
     if (end < 0) end = url.length
     if (end > at) {
-      const equals = url.indexOf('=', at)
-      const hasValue = equals >= 0 && equals < end
+      // Looked for once, however many names without one come before it.
+      if (equals < at) equals = url.indexOf('=', at)
+      if (equals < 0) equals = url.length
+      const hasValue = equals < end
       const name = decoded(url.slice(at, hasValue ? equals : end))
       const value = hasValue ? decoded(url.slice(equals + 1, end)) : ''
       if (name === '__proto__') Object.defineProperty(query, name, { value, configurable: true, enumerable: true, writable: true })
