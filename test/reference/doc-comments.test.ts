@@ -14,7 +14,7 @@ const TAGS: ReadonlySet<string> = new Set([
   'returns',
   'see',
 ])
-const OFFICIALLY_DEPRECATED = ['BroadcastOperator.allSockets', 'Namespace.allSockets', 'Server.allSockets']
+const OFFICIALLY_DEPRECATED = ['BroadcastOperator.allSockets', 'Namespace.allSockets', 'MainNamespaceCalls.allSockets']
 
 const surface = readPublicSurface()
 const placeOf = ({ file, line, name }: (typeof surface)[number]): string => `${file}:${line} ${name}`
@@ -29,7 +29,7 @@ describe('doc comments', () => {
     ])
     expect(surface.filter(({ isInternal }) => !isInternal).length).toBeGreaterThan(700)
     for (const name of [
-      'Server.emit',
+      'MainNamespaceCalls.emit',
       'ServerOptions.path',
       'NamespaceReservedEvents.connection',
       'Engine.generateId',

@@ -7,6 +7,7 @@ import type { Connection, WriteFlags } from './connection.ts'
 import type { EngineSession } from './engine/contract.ts'
 import type { Engine } from './engine/engine.ts'
 import { adaptSession } from './engine/foreign-session.ts'
+import { findNamespace } from './namespace/find-namespace.ts'
 import type { Namespace } from './namespace/namespace.ts'
 import type { NamespaceMatcher, ParentNamespace } from './namespace/parent-namespace.ts'
 import type { Server } from './server.ts'
@@ -99,7 +100,7 @@ const serverMethods = {
     return this
   },
   _checkNamespace(this: AnyServer, name: string, auth: { [key: string]: any }, done: (namespace: AnyNamespace | false) => void): void {
-    this.findNamespace(name, auth, (namespace) => done(namespace ?? false))
+    findNamespace(this, name, auth, (namespace) => done(namespace ?? false))
   },
 }
 

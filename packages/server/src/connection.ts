@@ -9,6 +9,7 @@ import type { CloseReason, EngineSession, SessionHandler } from './engine/contra
 import type { OutgoingMessage } from './engine/outgoing-message.ts'
 import { queryOf } from './engine/request-facts.ts'
 import { OutgoingMessage as Message } from './engine/outgoing-message.ts'
+import { findNamespace } from './namespace/find-namespace.ts'
 import type { Namespace } from './namespace/namespace.ts'
 import type { Server } from './server.ts'
 import type { Socket } from './socket/socket.ts'
@@ -167,7 +168,7 @@ export class Connection implements SessionHandler, Receiver, Joiner {
     if (known?.admitsAtOnce === true) return this.#enter(known, auth)
     ;(this.#joining ??= new Set()).add(name)
     const sent = auth ?? {}
-    this.server.findNamespace(name, sent, (namespace) => {
+    findNamespace(this.server, name, sent, (namespace) => {
       if (!this.isOpen) return namespace?.checkEmpty()
       if (namespace === undefined) return this.#refuseJoin(name, 'Invalid namespace')
       this.#enter(namespace, sent)

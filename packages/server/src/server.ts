@@ -1,14 +1,11 @@
-// The façade: puts engine, namespaces and HTTP server together, and forwards what is meant for the main namespace to it.
+// The façade: puts engine, namespaces and HTTP server together; what is meant for the main namespace is forwarded in server-calls.ts.
 import type { EventEmitter } from 'node:events'
 import type { Server as HttpServer } from 'node:http'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Adapter } from './adapter/adapter.ts'
-import type { Room, SocketId } from './adapter/adapter.ts'
-import type { BroadcastOperator, RemoteSocket } from './broadcast/operator.ts'
 import { Cluster } from './cluster.ts'
 import { installViews } from './compat.ts'
-import type { ServerViews } from './compat.ts'
 import { createJsonCodec, createParserCodec } from './codec.ts'
 import type { Codec } from './codec.ts'
 import { Connection } from './connection.ts'
@@ -19,22 +16,7 @@ import { adaptSession } from './engine/foreign-session.ts'
 import { Engine } from './engine/engine.ts'
 import type { EngineHandler, EngineSession } from './engine/contract.ts'
 import { callGuarded } from './events/guarded.ts'
-import { LazyEmitter } from './events/lazy-emitter.ts'
-import type {
-  AllButLast,
-  DecorateAcknowledgements,
-  DecorateAcknowledgementsWithMultipleResponses,
-  DecorateAcknowledgementsWithTimeoutAndMultipleResponses,
-  DefaultEventsMap,
-  EventNames,
-  EventNamesWithAck,
-  EventParams,
-  EventsMap,
-  FirstNonErrorArg,
-  Last,
-  RemoveAcknowledgements,
-  TypedEmitter,
-} from './events/types.ts'
+import type { DefaultEventsMap, EventsMap } from './events/types.ts'
 import { clientFile } from './http/client-bundle.ts'
 import { healthAnswer } from './http/health.ts'
 import type { Readiness } from './http/health.ts'
@@ -52,12 +34,12 @@ import { statsOf } from './observe/stats.ts'
 import type { ServerStats } from './observe/stats.ts'
 import { EmptyNamespaces } from './namespace/empty-namespaces.ts'
 import { Namespace } from './namespace/namespace.ts'
-import type { NamespaceMiddleware, ServerReservedEvents } from './namespace/namespace.ts'
 import { ParentNamespace } from './namespace/parent-namespace.ts'
 import type { NamespaceMatcher } from './namespace/parent-namespace.ts'
 import type { ClusterOption } from './cluster.ts'
 import { DEFAULTS, warnOfUnknownOptions } from './options.ts'
 import type { AdapterConstructor, ServerOptions } from './options.ts'
+import { MainNamespaceCalls } from './server-calls.ts'
 import { SessionAwareAdapter } from './recovery/session-aware-adapter.ts'
 import { reportHandlerError } from './socket/handler-errors.ts'
 import type { HandlerErrorContext } from './socket/handler-errors.ts'
@@ -70,16 +52,6 @@ type ConnectionListener<L extends EventsMap, E extends EventsMap, S extends Even
 
 const here = dirname(fileURLToPath(import.meta.url))
 const CLIENT_FOLDERS = [join(here, 'client'), join(here, '../../client/dist')]
-
-/** An emitter for `instanceof` and its types; its methods are forwarded to the main namespace below, all at once. */
-const ServerBase = LazyEmitter as unknown as {
-  new <ListenEvents extends EventsMap, EmitEvents extends EventsMap, ReservedEvents extends EventsMap>(): TypedEmitter<
-    ListenEvents,
-    EmitEvents,
-    ReservedEvents
-  > &
-    ServerViews
-}
 
 /**
  * A Socket.IO server: namespaces, rooms and clients of every version on one HTTP server. Calls that name no namespace mean the main one,
@@ -94,11 +66,7 @@ export class Server<
   EmitEvents extends EventsMap = ListenEvents,
   ServerSideEvents extends EventsMap = DefaultEventsMap,
   SocketData = any,
-> extends ServerBase<
-  ServerSideEvents,
-  RemoveAcknowledgements<EmitEvents>,
-  ServerReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
-> {
+> extends MainNamespaceCalls<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
   /** The main namespace, "/". */
   readonly sockets: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
   /** The Engine.IO server. */
@@ -390,53 +358,6 @@ export class Server<
     }
   }
 
-  /** The namespace a client asks for, or undefined; asks the families in the order of their making. */
-  findNamespace(
-    name: string,
-    auth: Record<string, unknown>,
-    done: (namespace: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | undefined) => void,
-  ): void {
-    const known = this._nsps.get(name)
-    if (known !== undefined) return done(known)
-    const families = this.families.values()
-    const ask = (): void => {
-      const parent = families.next().value
-      if (parent === undefined) return done(undefined)
-      let isAnswered = false
-      const answer = (error: unknown, exists: boolean): void => {
-        if (isAnswered) return
-        isAnswered = true
-        if (error || !exists) return ask()
-        // Another client may have asked for it while the function was thinking.
-        done(this._nsps.get(name) ?? this.#createChild(parent, name))
-      }
-      const fail = (error: unknown): void => {
-        this.handleHandlerError(error, { socket: undefined, event: 'namespace matcher' })
-        answer(error, false)
-      }
-      try {
-        const result: unknown = parent.matcher(name, auth, answer)
-        if (result instanceof Promise) result.catch(fail)
-      } catch (error) {
-        fail(error)
-      }
-    }
-    ask()
-  }
-
-  /** Undefined when the application's adapter cannot be made; that is reported. */
-  #createChild(
-    parent: ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
-    name: string,
-  ): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | undefined {
-    try {
-      return parent.createChildForClient(name)
-    } catch (error) {
-      this.handleHandlerError(error, { socket: undefined, event: 'adapter' })
-      return undefined
-    }
-  }
-
   // ---- errors of user code
 
   /** The one place that what user code throws or rejects with arrives at: `onHandlerError`. */
@@ -455,113 +376,6 @@ export class Server<
   watchAdapter(result: unknown, event: string = 'adapter'): void {
     if (result instanceof Promise) result.catch((error: unknown) => this.handleHandlerError(error, { socket: undefined, event }))
   }
-
-  // ---- forwarded to the main namespace
-
-  /** Adds a middleware to the main namespace: an error given to `next` refuses the client with its message; one that is thrown is reported too, and not shown. */
-  use(middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): this {
-    this.sockets.use(middleware)
-    return this
-  }
-  /** Selects the sockets in a room, or in any of several; each is reached once. */
-  to(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.sockets.to(room)
-  }
-  /** The same as `to`. */
-  in(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.sockets.in(room)
-  }
-  /** Leaves out the sockets in a room, or in any of several. */
-  except(room: Room | readonly Room[]): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.sockets.except(room)
-  }
-  /** False: not compressed, whatever `perMessageDeflate` and `httpCompression` say. Default true. */
-  compress(compress: boolean): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.sockets.compress(compress)
-  }
-  /** The next event is not sent to those who could not get it at once. */
-  get volatile(): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.sockets.volatile
-  }
-  /** The next event goes to sockets of this node only. */
-  get local(): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.sockets.local
-  }
-  /** Milliseconds to wait for acknowledgements; their callback then gets an error first. */
-  timeout(timeout: number): BroadcastOperator<DecorateAcknowledgements<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>>, SocketData> {
-    return this.sockets.timeout(timeout)
-  }
-  /**
-   * Sends an event to all sockets of the main namespace.
-   * @throws Error for a reserved name
-   */
-  override emit<Event extends EventNames<RemoveAcknowledgements<EmitEvents>>>(
-    event: Event,
-    ...args: EventParams<RemoveAcknowledgements<EmitEvents>, Event>
-  ): boolean {
-    return this.sockets.emit(event as any, ...(args as any))
-  }
-  /** Sends the event "message". */
-  send(...args: EventParams<EmitEvents, 'message'>): this {
-    this.sockets.send(...args)
-    return this
-  }
-  /** The same as `send`. */
-  write(...args: EventParams<EmitEvents, 'message'>): this {
-    return this.send(...args)
-  }
-  /**
-   * Sends an event to the other nodes; a function as last argument gets `(error, answers)`.
-   * @throws Error for "connect", "connection" and "new_namespace"
-   */
-  serverSideEmit<Event extends EventNames<ServerSideEvents>>(
-    event: Event,
-    ...args: EventParams<DecorateAcknowledgementsWithTimeoutAndMultipleResponses<ServerSideEvents>, Event>
-  ): boolean {
-    return this.sockets.serverSideEmit(event, ...args)
-  }
-  /** Sends an event to the other nodes and resolves with their answers; rejects on time-out, the partial answers in `responses`. */
-  serverSideEmitWithAck<Event extends EventNamesWithAck<ServerSideEvents>>(
-    event: Event,
-    ...args: AllButLast<EventParams<ServerSideEvents, Event>>
-  ): Promise<FirstNonErrorArg<Last<EventParams<ServerSideEvents, Event>>>[]> {
-    return this.sockets.serverSideEmitWithAck(event, ...args)
-  }
-  /** The ids of the sockets, those of other nodes included. @deprecated Use `fetchSockets`. */
-  allSockets(): Promise<Set<SocketId>> {
-    return this.sockets.allSockets()
-  }
-  /** The sockets, those of other nodes as remote ones. */
-  fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]> {
-    return this.sockets.fetchSockets()
-  }
-  /** Makes the sockets join one room or several. */
-  socketsJoin(room: Room | readonly Room[]): void {
-    this.sockets.socketsJoin(room)
-  }
-  /** Makes the sockets leave one room or several. */
-  socketsLeave(room: Room | readonly Room[]): void {
-    this.sockets.socketsLeave(room)
-  }
-  /** Disconnects the sockets from the namespace; with `close` their connections end, other namespaces included. */
-  disconnectSockets(close: boolean = false): void {
-    this.sockets.disconnectSockets(close)
-  }
-}
-
-const EMITTER_METHODS = [
-  'on', 'once', 'off', 'addListener', 'prependListener', 'prependOnceListener', 'removeListener', 'removeAllListeners',
-  'listeners', 'rawListeners', 'listenerCount', 'eventNames', 'setMaxListeners', 'getMaxListeners',
-] as const
-for (const method of EMITTER_METHODS) {
-  Object.defineProperty(Server.prototype, method, {
-    configurable: true,
-    writable: true,
-    value(this: Server, ...args: unknown[]) {
-      const result: unknown = Reflect.apply(this.sockets[method] as Function, this.sockets, args)
-      return result === this.sockets ? this : result
-    },
-  })
 }
 
 installViews({ server: Server.prototype, namespace: Namespace.prototype, socket: Socket.prototype, connection: Connection.prototype })
