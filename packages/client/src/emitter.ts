@@ -45,8 +45,16 @@ export class Emitter<
 
   /** Calls the listeners; named so that `emit` is free for what goes to the server. */
   emitReserved(event: string | symbol, ...args: any[]): this {
-    const listeners = this.#listeners.get(event)
-    if (listeners) for (const listener of listeners) listener.apply(this, args)
+    this.#listeners.get(event)?.forEach((listener) => {
+      try {
+        listener.apply(this, args)
+      } catch (error) {
+        // It is the application's: whoever tells the event (a transport, an attempt to reconnect) goes on, and so do other listeners.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    })
     return this
   }
 

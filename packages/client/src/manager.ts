@@ -227,14 +227,8 @@ export class Manager<ListenEvents extends EventsMap = DefaultEventsMap, _EmitEve
     if (!packet) return
     if (HAS_DEBUG) debug!('got packet %j', packet)
     this.emitReserved('packet', packet)
-    try {
-      for (const name in this.nsps) this.nsps[name]!._route(packet)
-    } catch (error) {
-      // What a listener throws is the application's: no reason for a transport to end the connection.
-      queueMicrotask(() => {
-        throw error
-      })
-    }
+    // Some pages add to the prototype of all objects what is no socket.
+    for (const name in this.nsps) this.nsps[name]!._route?.(packet)
   }
 
   /**

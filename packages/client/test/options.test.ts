@@ -1,10 +1,11 @@
 // The options of the official client, each on a real server; what the official client does with them was seen with 4.8.4.
 import { Fetch, Manager, WebSocket, XHR, io } from '@tidewire/client'
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import http, { Agent, createServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { promisify } from 'node:util'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { EngineClient } from '../src/engine/engine-client.ts'
 import { tls } from './start-tls.ts'
@@ -189,6 +190,52 @@ describe('requests', () => {
     expect(connecting).toHaveBeenCalledOnce()
   })
 
+  it('[CLI-48] over WebSocket leave before the process exits, of this turn too', async () => {
+    const server = await serve('tidewire')
+    const got: unknown[] = []
+    const left = new Promise<void>((resolve) => {
+      server.io.on('connection', (socket: any) => {
+        socket.on('last', (...args: unknown[]) => got.push(args))
+        socket.on('disconnect', () => resolve())
+      })
+    })
+    const program = `
+      import { io } from '@tidewire/client'
+      const client = io(process.argv[1], { transports: ['websocket'] })
+      client.on('connect', () => setImmediate(() => {
+        client.emit('last', 'words', new Uint8Array(3))
+        client.emit('last', 'x'.repeat(10_000))
+        process.exit()
+      }))
+    `
+    await promisify(execFile)(process.execPath, ['--conditions=tidewire-source', '--input-type=module', '-e', program, server.url], { cwd: import.meta.dirname, timeout: DEADLINE_MS })
+    await left
+
+    expect(got).toEqual([['words', Buffer.alloc(3)], ['x'.repeat(10_000)]])
+  })
+
+  it.each(['before', 'after'])('[CLI-45] go through an agent that takes the place of the global one %s the client is loaded', async (when) => {
+    const server = await serve('tidewire')
+    const program = `
+      import http from 'node:http'
+      import { connect } from 'node:net'
+      class Proxying extends http.Agent {
+        createConnection(options, done) {
+          return connect({ host: '127.0.0.1', port: ${server.port} }, done)
+        }
+      }
+      if (process.argv[1] === 'before') http.globalAgent = new Proxying()
+      const { io } = await import('@tidewire/client')
+      if (process.argv[1] === 'after') http.globalAgent = new Proxying()
+      const client = io('http://unknown.invalid', { transports: ['websocket'], reconnection: false })
+      client.on('connect_error', (error) => console.log(error.message, error.description))
+      client.on('connect', () => console.log('connected') ?? client.disconnect())
+    `
+    const run = promisify(execFile)(process.execPath, ['--conditions=tidewire-source', '--input-type=module', '-e', program, when], { cwd: import.meta.dirname, timeout: DEADLINE_MS })
+
+    expect((await run).stdout).toBe('connected\n')
+  })
+
   it.each(['polling', 'websocket'])('[CLI-35] go over a stream of the agent that is read when it asks (%s)', async (transport) => {
     class Tunnelling extends Agent {
       override createConnection(...args: any[]): any {
@@ -213,8 +260,7 @@ describe('requests', () => {
           },
         })
         inner.on('readable', give).on('close', () => stream.destroy())
-        const same = (): Duplex => stream
-        return Object.assign(stream, { setNoDelay: same, setTimeout: same, setKeepAlive: same, ref: same, unref: same })
+        return stream
       }
     }
     const agent = new Tunnelling()

@@ -283,4 +283,62 @@ describe('listeners', () => {
     expect((await again)[0].message).toBe('in disconnect')
     expect(client.connected).toBe(false)
   })
+
+  it.each(['open', 'packet', 'reconnect', 'ping', 'auth', 'engine packet'])('[CLI-44] may throw where a Manager calls them, too ("%s")', async (where) => {
+    const server = await serve('tidewire', { pingInterval: 100 })
+    const others = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException')
+    const uncaught: string[] = []
+    const heard = new Promise<void>((resolve) => process.on('uncaughtException', ({ message }) => resolve(void uncaught.push(message))))
+    const fail = (): void => {
+      throw new Error(where)
+    }
+    const client = connect(server.url, { transports: ['websocket'], autoConnect: false, auth: where === 'auth' ? fail : {} })
+    cleanups.push(() => {
+      client.disconnect()
+      process.removeAllListeners('uncaughtException')
+      others.forEach((listener) => process.on('uncaughtException', listener))
+    })
+    if (where === 'engine packet') client.io.on('open', () => client.io.engine.on('packet', fail))
+    else if (where !== 'auth') client.io.on(where, fail)
+    client.connect()
+    if (where === 'reconnect') {
+      await next(client, 'connect')
+      client.io.engine.close()
+    }
+    await heard
+    const { engine } = client.io
+    if (where === 'auth') {
+      client.auth = {}
+      client.disconnect().connect()
+    }
+    if (!client.connected) await next(client, 'connect')
+    server.io.emit('fence')
+    await next(client, 'fence')
+
+    expect(new Set(uncaught)).toEqual(new Set([where]))
+    if (where !== 'auth') expect(client.io.engine).toBe(engine)
+  })
+
+  it('[CLI-44] are called once, and alone, on a page that adds to the prototype of all objects', async () => {
+    const server = await serve('tidewire')
+    // oxlint-disable-next-line no-extend-native -- what such a page does
+    Object.defineProperty(Object.prototype, 'added', { value: () => {}, enumerable: true, configurable: true, writable: true })
+    const restore = (): unknown => delete (Object.prototype as any).added
+    cleanups.push(restore)
+    const client = connect(server.url, { transports: ['websocket'] })
+    await next(client, 'connect')
+    const uncaught: unknown[] = []
+    const note = (error: unknown): unknown => uncaught.push(error)
+    process.on('uncaughtException', note)
+    cleanups.push(() => process.off('uncaughtException', note))
+    server.io.emit('first')
+    await next(client, 'first')
+    server.io.emit('second')
+    await next(client, 'second')
+    restore()
+
+    expect(uncaught).toEqual([])
+    expect(Object.keys(client.io.nsps)).toEqual(['/'])
+  })
 })

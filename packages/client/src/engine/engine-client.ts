@@ -3,7 +3,7 @@
 import type { EnginePacket } from '@tidewire/protocol'
 import { scope } from '../debug.ts'
 import { Emitter } from '../emitter.ts'
-import { HAS_DEBUG, HAS_WEBTRANSPORT } from '../features.ts'
+import { HAS_DEBUG, HAS_UNREF, HAS_WEBTRANSPORT } from '../features.ts'
 import type { EngineClientOptions } from '../options.ts'
 import { startTimer, stopTimer } from '../timers.ts'
 import type { Timer } from '../timers.ts'
@@ -14,6 +14,7 @@ import { isTooLarge, messageSize } from '../transports/message-size.ts'
 import { WebSocketTransport } from '../transports/websocket.ts'
 import { WebTransportTransport } from '../transports/webtransport.ts'
 import type { ServerUrl } from '../url.ts'
+import { atEndOfTurn } from './end-of-turn.ts'
 import { GRACE_MS, isRevisionRefused, isUnaskedConnect, verdicts } from './negotiation.ts'
 import type { Revision } from './negotiation.ts'
 import { WATCH_MS, listenToPage } from './page.ts'
@@ -360,7 +361,9 @@ export class EngineClient extends Emitter {
   #scheduleFlush(): void {
     if (this.#isFlushScheduled) return
     this.#isFlushScheduled = true
-    queueMicrotask(() => {
+    // A page that goes takes its microtasks along; a process that exits need not.
+    const whenDone = HAS_UNREF ? atEndOfTurn : queueMicrotask
+    whenDone(() => {
       this.#isFlushScheduled = false
       this.#flush()
     })

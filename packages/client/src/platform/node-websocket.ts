@@ -4,6 +4,7 @@ import { FrameDecoder, OPCODE, acceptKey, encodeCloseFrame, encodeFrame } from '
 import { randomBytes } from 'node:crypto'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
+import { doAtExit } from '../engine/end-of-turn.ts'
 import type { WebSocketEvents, WebSocketLike } from './platform.ts'
 
 /** What is read of an answer that refuses a WebSocket. */
@@ -61,7 +62,25 @@ function handleClose(this: OwnedSocket): void {
 function handleError(this: OwnedSocket, error: Error): void {
   this[OWNER]!._finish()?.error(error)
 }
-const flush = (socket: NodeWebSocket): void => socket._flush()
+
+let unflushed: NodeWebSocket[] = []
+let isFlushedAtExit = false
+
+function flushAll(): void {
+  const sockets = unflushed
+  unflushed = []
+  for (const socket of sockets) socket._flush()
+}
+
+/** compat: what was emitted right before `process.exit()` is sent. Node writes at once what the network takes. */
+function flushAtExit(): void {
+  if (isFlushedAtExit) return
+  isFlushedAtExit = true
+  process.once('exit', () => {
+    doAtExit()
+    flushAll()
+  })
+}
 
 export class NodeWebSocket implements WebSocketLike {
   readonly #events: WebSocketEvents
@@ -89,7 +108,7 @@ export class NodeWebSocket implements WebSocketLike {
       this.#handleUpgrade(socket, head, res.headers['sec-websocket-accept'] === acceptKey(key), () =>
         keepCookies(res),
       )
-      if (autoUnref) socket.unref()
+      if (autoUnref) socket.unref?.()
     })
     request.end()
   }
@@ -117,8 +136,10 @@ export class NodeWebSocket implements WebSocketLike {
       return this._finish()!.error(new Error('Invalid Sec-WebSocket-Accept header'))
     }
     accept()
-    socket.setNoDelay(true)
-    socket.setTimeout(0)
+    flushAtExit()
+    // An agent may have made a stream that is no connection.
+    socket.setNoDelay?.(true)
+    socket.setTimeout?.(0)
     this.#decoder = new FrameDecoder(this, DECODER_OPTIONS)
     this.#events.open()
     if (head.length > 0) this._receive(head)
@@ -187,8 +208,8 @@ export class NodeWebSocket implements WebSocketLike {
   #write(frame: Uint8Array): void {
     if (this.#frames !== undefined) return void this.#frames.push(frame)
     this.#frames = [frame]
-    // After the microtasks of this turn, which may send more.
-    process.nextTick(flush, this)
+    // Not yet: what runs now may send more.
+    if (unflushed.push(this) === 1) process.nextTick(flushAll)
   }
 
   /** @internal */
@@ -217,7 +238,7 @@ export class NodeWebSocket implements WebSocketLike {
   close(): void {
     this.#isFinished = true
     if (this.#socket === undefined) return void this.#request?.destroy()
-    this.#socket.setTimeout(CLOSE_TIMEOUT_MS, handleTimeout)
+    this.#socket.setTimeout?.(CLOSE_TIMEOUT_MS, handleTimeout)
     this.#end()
   }
 }

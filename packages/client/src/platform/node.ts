@@ -5,7 +5,7 @@ import type { SocketPacket, SocketRevision } from '@tidewire/protocol'
 import { randomBytes } from 'node:crypto'
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { RequestOptions } from 'node:https'
-import { Socket, connect } from 'node:net'
+import { Socket } from 'node:net'
 import type { ClientCodec } from '../codec.ts'
 import { EngineClient } from '../engine/engine-client.ts'
 import type { EngineClientOptions } from '../options.ts'
@@ -15,9 +15,8 @@ import type { NetworkPlatform } from './platform.ts'
 
 const TLS_OPTIONS = ['pfx', 'key', 'passphrase', 'cert', 'ca', 'ciphers', 'rejectUnauthorized'] as const
 // perf: a module that imports node:http has Node load all that it exports, fetch and HTTP/2 among it: 40 ms on Node 24. And only the
-// module itself tells whether `globalAgent` has been replaced.
+// module itself tells what `globalAgent` is at the moment.
 const http = process.getBuiltinModule('node:http')
-const { globalAgent } = http
 const moduleFor = (isSecure: boolean): Pick<typeof http, 'request'> => (isSecure ? process.getBuiltinModule('node:https') : http)
 
 function requestOptions(url: string, options: EngineClientOptions): { isSecure: boolean; settings: RequestOptions } {
@@ -34,6 +33,19 @@ function openRequest(url: string, isSecure: boolean, options: RequestOptions, wh
   } catch (error) {
     return http.request({ createConnection: () => new Socket().destroy(error as Error) })
   }
+}
+
+type PlainAgent = typeof http.globalAgent & { options?: { proxyEnv?: unknown } }
+
+/**
+ * perf: Node's own agent has no use for a connection that becomes a WebSocket. One that the application has put in its place may have, whenever it
+ * did so, and one that goes through a proxy; that of https remembers TLS sessions.
+ */
+const isPlain = (agent: typeof http.globalAgent): boolean => agent.constructor === http.Agent && !(agent as PlainAgent).options?.proxyEnv
+
+const connectPlainly: RequestOptions['createConnection'] = (options, whenConnected) => {
+  const agent = http.globalAgent as PlainAgent
+  return agent.createConnection({ ...options, ...agent.options }, whenConnected)
 }
 
 interface Cookie {
@@ -161,10 +173,8 @@ export const nodePlatform: NetworkPlatform = {
       'Sec-WebSocket-Version': '13',
       'Sec-WebSocket-Key': key,
     }
-    // perf: Node's own agent has no use for a connection that becomes a WebSocket. One that the application has put in its place has, and one
-    // that goes through a proxy; that of https remembers TLS sessions.
-    const isDirect = !isSecure && settings.agent === undefined && http.globalAgent === globalAgent && !(globalAgent as { options?: { proxyEnv?: unknown } }).options?.proxyEnv
-    const request = openRequest(target, isSecure, { ...settings, headers, ...(isDirect && { createConnection: connect as () => Socket }) })
+    const isDirect = !isSecure && settings.agent === undefined && isPlain(http.globalAgent)
+    const request = openRequest(target, isSecure, { ...settings, headers, ...(isDirect && { createConnection: connectPlainly }) })
     return new NodeWebSocket(request, key, options.autoUnref, events, (res) => keepCookies(options, res))
   },
 }

@@ -6,12 +6,17 @@ export interface Flushable {
 
 let dirty: Flushable[] = []
 let isScheduled = false
+let isFlushedAtExit = false
 
 export function scheduleFlush(target: Flushable): void {
   dirty.push(target)
   if (isScheduled) return
   isScheduled = true
   setImmediate(flushAll)
+  if (isFlushedAtExit) return
+  isFlushedAtExit = true
+  // compat: what a handler of SIGTERM has sent before `process.exit()` leaves. Node writes at once what the network takes.
+  process.once('exit', flushAll)
 }
 
 function flushAll(): void {
