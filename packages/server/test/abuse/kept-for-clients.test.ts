@@ -41,10 +41,15 @@ describe('credentials', () => {
     clients.push(client)
     await client.until('"sid"')
     const names = Array.from({ length: 190_000 }, (_, n) => n.toString(36)).join('&')
+    // Of the processor: a machine that stands still, or does other work, is not meant.
+    const spentMs = (): number => {
+      const { user, system } = process.cpuUsage()
+      return (user + system) / 1_000
+    }
     let longest = 0
-    let before = performance.now()
+    let before = spentMs()
     const look = (): void => {
-      const now = performance.now()
+      const now = spentMs()
       longest = Math.max(longest, now - before)
       before = now
       if (auths.length === 0) setImmediate(look)
@@ -117,7 +122,7 @@ describe('credentials', () => {
     await next.until('"sid"')
     next.send(`40{"values":${EMPTY_OBJECTS}}`)
     await next.until('40{"sid"')
-  }, 60_000)
+  })
 })
 
 describe('namespaces of a family that nobody is in', () => {

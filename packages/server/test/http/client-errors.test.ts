@@ -78,9 +78,10 @@ it('[API-27] a client that resets its connection is refused nothing', async () =
   const io = new Server(http, { directHttp: false })
   cleanups.push(() => io.close())
   const told = once(http, 'clientError')
+  const accepted = once(http, 'connection')
   const connection = await RawConnection.open({ port: (http.address() as AddressInfo).port })
   connection.socket.write(GET)
-  await new Promise((resolve) => http.getConnections(resolve))
+  await accepted
   connection.socket.resetAndDestroy()
 
   expect((await told)[0]).toMatchObject({ code: 'ECONNRESET' })
