@@ -16,6 +16,8 @@ export interface Wellbeing {
   published: number
   /** Not delivered, or not in their order. */
   lost: number
+  /** The longest time since the last report in which they themselves did nothing, though they should have. */
+  stoodStillMs: number
 }
 
 export type NeighbourCommand = 'begin' | 'end'
@@ -31,6 +33,8 @@ const latencies: number[] = []
 let published = 0
 let echoes = 0
 let timer: NodeJS.Timeout | undefined
+let aliveAt = performance.now()
+let stoodStillMs = 0
 
 class Observer {
   expected = 1
@@ -95,6 +99,12 @@ function act(): void {
   publisher.text(`42["publish","news",${published}]`)
 }
 
+function noteStill(): void {
+  const now = performance.now()
+  stoodStillMs = Math.max(stoodStillMs, now - aliveAt - INTERVAL_MS)
+  aliveAt = now
+}
+
 async function until(isReached: () => boolean, withinMs: number): Promise<void> {
   const deadline = performance.now() + withinMs
   while (!isReached() && performance.now() < deadline && canary.isOpen) await delay(10)
@@ -132,6 +142,7 @@ async function end(): Promise<Wellbeing> {
     echoesLost: sentAt.size,
     published: published * observers.length,
     lost: observers.reduce((sum, observer) => sum + observer.lost, 0),
+    stoodStillMs,
   }
 }
 
@@ -141,9 +152,15 @@ void keepPolling()
 // The answer shows that the join before it has been handled.
 watcher.text('420["echo",0]')
 await watcher.saw('430')
+setInterval(noteStill, INTERVAL_MS)
 process.on('message', (command: NeighbourCommand) => {
   if (command === 'begin') begin()
-  else void end().then((wellbeing) => process.send!({ wellbeing }))
+  else {
+    void end().then((wellbeing) => {
+      stoodStillMs = 0
+      process.send!({ wellbeing })
+    })
+  }
 })
 process.on('disconnect', () => process.exit(0))
 process.send!({ ready: true })
