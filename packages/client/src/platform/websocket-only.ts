@@ -10,5 +10,5 @@ export const websocketOnly: Platform = {
   Engine: WebSocketEngine as unknown as new (url: ServerUrl, options: EngineClientOptions) => EngineClient,
   createCodec: createCompactCodec,
   // A WebSocket never says why it failed.
-  help: { TW_ERR_UNREACHABLE: 'check URL, server, proxies, origins', TW_ERR_TIMEOUT: 'raise timeout, check proxies' } as Platform['help'],
+  help: { TW_ERR_UNREACHABLE: 'check URL, server, proxies, origins', TW_ERR_TIMEOUT: 'check proxies, raise timeout' } as Platform['help'],
 }
