@@ -30,6 +30,16 @@ it('[CLU-95] all workers are reloaded under real clients: no connection is refus
   onTestFinished(() => workers.stop())
   const url = `http://127.0.0.1:${workers.port}`
   const visitors: { label: string; client: ClientProcess; name: string }[] = []
+  const load = { isOver: false, answered: 0, failed: [] as string[] }
+  const emits: Promise<void>[] = []
+  onTestFinished(() => void (load.isOver = true))
+  // From its connection on: while the others took long to connect, the client for Java 1.0.0 has given up a poll to which nothing was said.
+  const talk = async (client: ClientProcess, name: string): Promise<void> => {
+    while (!load.isOver) {
+      client.emit(name, 'tell me', 1)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
   for (const spec of specs) {
     const [command, ...args] = await spec.command()
     const client = await ClientProcess.start(command, args)
@@ -38,12 +48,14 @@ it('[CLU-95] all workers are reloaded under real clients: no connection is refus
       const name = client.connect({ url, transports })
       visitors.push({ label: `${spec.label} ${transports.join()}`, client, name })
       await client.next(name, 'connect', 20_000)
+      // python-socketio throws while it is not connected; the others keep what is emitted until they are.
+      if (!spec.label.startsWith('python')) emits.push(talk(client, name))
     }
   }
   const before = workers.connectsByPid()
-  expect([...before.values()].reduce((sum, count) => sum + count)).toBe(visitors.length)
+  const early = visitors.flatMap(({ label, client, name }) => client.unread(name).filter((event) => event !== 'event').map((event) => `${label}: ${event}`))
+  expect([early, [...before.values()].reduce((sum, count) => sum + count)]).toEqual([[], visitors.length])
 
-  const load = { isOver: false, answered: 0, failed: [] as string[] }
   const agents = [false, new Agent({ keepAlive: true, maxSockets: 1 })] as const
   const requests = Promise.all(
     agents.map(async (agent) => {
@@ -53,16 +65,6 @@ it('[CLU-95] all workers are reloaded under real clients: no connection is refus
           (error: Error) => load.failed.push(error.message),
         )
         await new Promise((resolve) => setTimeout(resolve, 5))
-      }
-    }),
-  )
-  const emits = Promise.all(
-    visitors.map(async ({ label, client, name }) => {
-      // python-socketio throws while it is not connected; the others keep what is emitted until they are.
-      if (label.startsWith('python')) return
-      for (let n = 0; !load.isOver; n++) {
-        client.emit(name, 'tell me', 1)
-        await new Promise((resolve) => setTimeout(resolve, 100))
       }
     }),
   )
@@ -77,7 +79,7 @@ it('[CLU-95] all workers are reloaded under real clients: no connection is refus
       )
     })
   load.isOver = true
-  await Promise.all([requests, emits])
+  await Promise.all([requests, ...emits])
 
   expect([load.failed, load.answered > 100]).toEqual([[], true])
   const seen = await Promise.all(
@@ -100,4 +102,4 @@ it('[CLU-95] all workers are reloaded under real clients: no connection is refus
   for (const [pid, count] of before) expect(after.get(pid)).toBe(count)
   expect([...after.values()].reduce((sum, count) => sum + count)).toBe(2 * visitors.length)
   expect(workers.stderr).toBe('')
-}, 120_000)
+}, 300_000)

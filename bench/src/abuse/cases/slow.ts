@@ -177,8 +177,8 @@ export const slow: Family = {
         })
         await delay(4_500)
         for (const socket of sockets) socket.socket.resume()
-        await Promise.all(sockets.map(async (socket) => attack.tally.add(await socket.fate(1_000))))
-        await Promise.all(sessions.map(async (session) => attack.tally.add((await session.get(1_000)).says)))
+        await Promise.all(sockets.map(async (socket) => attack.tally.add(await socket.fate(15_000))))
+        await Promise.all(sessions.map(async (session) => attack.tally.add((await session.get(15_000)).says)))
       },
     },
   ],
