@@ -42,7 +42,8 @@ const http = createServer((req, res) => {
   const url = new URL(req.url!, 'http://x')
   void (async () => {
     await settled()
-    if (url.pathname !== '/log') return res.end()
+    // `/settle?sid=…` also tells whether that session is open.
+    if (url.pathname !== '/log') return res.end(io.engine.clients[url.searchParams.get('sid') ?? '']?.readyState)
     const run = url.searchParams.get('run')!
     const log = logOf(run)
     const until = performance.now() + 5_000

@@ -71,6 +71,9 @@ function fetchText(port: number, method: string, path: string, body?: string | B
 
 const settle = (port: number): Promise<unknown> => fetchText(port, 'GET', '/settle')
 
+/** Whether the session is open for its server, which may have closed it before the client can see that. */
+const isOpen = async (port: number, sid: string): Promise<boolean> => (await fetchText(port, 'GET', `/settle?sid=${sid}`)).text === 'open'
+
 /** Why the session's sockets have ended, if any had begun. */
 function endingOf({ entries }: Heard): string | undefined {
   const [, , reason] = (entries.findLast((entry) => (entry as unknown[])[0] === 'disconnect') ?? []) as unknown[]
@@ -217,9 +220,8 @@ async function playPolling(port: number, query: string, session: Session): Promi
     if (session.isBurst !== true) await settle(port)
   }
   await settle(port)
-  await settle(port)
   // A session that still lives is closed by its client, which releases the poll.
-  const isAlive = end === undefined
+  const isAlive = await isOpen(port, sid)
   if (isAlive) await fetchText(port, 'POST', path, session.eio === 4 ? '1' : '1:1').catch(() => {})
   await failed
   // Whether a poll was waiting is chance: what it is answered with when there is nothing to say, or the end is near, is left out.
