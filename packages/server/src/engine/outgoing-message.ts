@@ -57,12 +57,20 @@ export class OutgoingMessage implements EnginePacket {
 
   /** The unmasked WebSocket frame of this message. Text frames are the same in both revisions. */
   frame(revision: EngineRevision): Buffer {
-    if (typeof this.data === 'string') {
-      return (this.#frameV4 ??= toBuffer(encodeFrame(OPCODE.TEXT, this.data, { prefix: DIGITS[this.type] })))
-    }
-    return revision === 4
-      ? (this.#frameV4 ??= toBuffer(encodeFrame(OPCODE.BINARY, this.data)))
-      : (this.#frameV3 ??= toBuffer(encodeFrame(OPCODE.BINARY, this.data, { prefix: BINARY_MESSAGE_V3 })))
+    if (revision === 3 && this.isBinary) return (this.#frameV3 ??= this.#encodeFrame(3))
+    return (this.#frameV4 ??= this.#encodeFrame(revision))
+  }
+
+  #encodeFrame(revision: EngineRevision): Buffer {
+    const frame = Buffer.allocUnsafe(this.frameLength(revision))
+    this.writeFrame(frame, 0, revision)
+    return frame
+  }
+
+  /** What stands in its frame before the data. */
+  #prefix(revision: EngineRevision): string | number | undefined {
+    if (!this.isBinary) return DIGITS[this.type]
+    return revision === 3 ? BINARY_MESSAGE_V3 : undefined
   }
 
   /**
@@ -85,14 +93,13 @@ export class OutgoingMessage implements EnginePacket {
   /** Bytes of its frame. */
   frameLength(revision: EngineRevision): number {
     this.#payloadBytes = payloadLength(this.data)
-    const length = this.#payloadBytes + (typeof this.data === 'string' || revision === 3 ? 1 : 0)
+    const length = this.#payloadBytes + (this.#prefix(revision) === undefined ? 0 : 1)
     return headerLength(length) + length
   }
 
   /** Writes its frame, whose length has been asked for, into the buffer of several. Gives where it ends. */
   writeFrame(target: Buffer, at: number, revision: EngineRevision): number {
-    if (typeof this.data === 'string') return writeFrame(target, at, OPCODE.TEXT, this.data, this.#payloadBytes, DIGITS[this.type])
-    return writeFrame(target, at, OPCODE.BINARY, this.data, this.#payloadBytes, revision === 3 ? BINARY_MESSAGE_V3 : undefined)
+    return writeFrame(target, at, this.isBinary ? OPCODE.BINARY : OPCODE.TEXT, this.data, this.#payloadBytes, this.#prefix(revision))
   }
 
   /** The frame for a peer that cannot take binary (`b64=1` on its WebSocket URL). */
