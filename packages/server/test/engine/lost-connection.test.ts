@@ -46,18 +46,24 @@ const ENDS = [
   ['TLS', 'destroy', 'transport error'],
 ] as const
 
+/** A client that ends its connection at the first of 2,000 answers; `left` tells what its socket is told. */
+async function endsInFlood(over: string, how: (typeof ENDS)[number][1], isCompressed: boolean) {
+  const { io, ws, socket, tcp } = await joined(over === 'TLS', isCompressed)
+  const left = once(socket, 'disconnect')
+  socket.on('n', (n: number) => {
+    if (n === 0) tcp[how]()
+    socket.emit('heard', n)
+  })
+  tcp.cork()
+  for (let n = 0; n < 2_000; n++) ws.send(`42["n",${n}]`)
+  tcp.uncork()
+  return { io, left }
+}
+
 it.each(ENDS)(
   '[EIO-67] over %s, %s while the server answers a flood is "%s"',
   async (over, how, expected) => {
-    const { io, ws, socket, tcp } = await joined(over === 'TLS', false)
-    const left = once(socket, 'disconnect')
-    socket.on('n', (n: number) => {
-      if (n === 0) tcp[how]()
-      socket.emit('heard', n)
-    })
-    tcp.cork()
-    for (let n = 0; n < 2_000; n++) ws.send(`42["n",${n}]`)
-    tcp.uncork()
+    const { io, left } = await endsInFlood(over, how, false)
 
     expect((await left)[0]).toBe(expected)
     expect(io.engine.clientsCount).toBe(0)
@@ -67,15 +73,7 @@ it.each(ENDS)(
 it.each(ENDS)(
   '[EIO-67] over %s, with compression, %s while the server answers a flood is told by what could not be written',
   async (over, how) => {
-    const { io, ws, socket, tcp } = await joined(over === 'TLS', true)
-    const left = once(socket, 'disconnect')
-    socket.on('n', (n: number) => {
-      if (n === 0) tcp[how]()
-      socket.emit('heard', n)
-    })
-    tcp.cork()
-    for (let n = 0; n < 2_000; n++) ws.send(`42["n",${n}]`)
-    tcp.uncork()
+    const { io, left } = await endsInFlood(over, how, true)
 
     const [reason, description] = await left
     expect(reason).toBe('transport error')

@@ -2,6 +2,7 @@
 // application may do with the stream under a session: listen, wrap its methods, hold it.
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { Socket as NetSocket } from 'node:net'
 import { Duplex } from 'node:stream'
@@ -98,15 +99,21 @@ function collect(io: Server, count: number): Promise<number[]> {
   })
 }
 
+/** Gives the server one stream; `got` resolves when `count` numbers have come by it. */
+function give(http: HttpServer, make: () => Given) {
+  const io = new Server(http)
+  stop = () => io.close()
+  const count = 3_000
+  const got = collect(io, count)
+  const { stream, source } = make()
+  http.emit('connection', stream)
+  return { got, stream, source, count }
+}
+
 describe.each(Object.entries(MAKERS))('a server that is given %s', (_name, make) => {
   it('[HTTP-5] reads all of it, in order, what came with the request as well', async () => {
     const http = createHttpServer()
-    const io = new Server(http)
-    stop = () => io.close()
-    const count = 3_000
-    const got = collect(io, count)
-    const { stream, source } = make()
-    http.emit('connection', stream)
+    const { got, source, count } = give(http, make)
     source.add(Buffer.concat([Buffer.from(UPGRADE), maskedFrame('40'), maskedFrame('42["n",0,""]')]))
     for (const text of numbered(count).slice(1)) source.add(maskedFrame(text))
 
@@ -115,12 +122,7 @@ describe.each(Object.entries(MAKERS))('a server that is given %s', (_name, make)
 
   it('[HTTP-5] reads all of it through TLS', async () => {
     const http = createHttpsServer(tls.server)
-    const io = new Server(http)
-    stop = () => io.close()
-    const count = 3_000
-    const got = collect(io, count)
-    const { stream, source } = make()
-    http.emit('connection', stream)
+    const { got, stream, source, count } = give(http, make)
     // The other end of the stream.
     const far = new Duplex({
       read() {},
