@@ -159,8 +159,18 @@ function isDigit(code: number): boolean {
   return code >= ZERO && code <= NINE
 }
 
+/** perf: a search for one character costs a tenth of a loop over all, and most large texts are long strings with few brackets. */
+function hasMoreThan(text: string, offset: number, brackets: number): boolean {
+  let left = brackets
+  for (const opening of '[{') {
+    for (let at = text.indexOf(opening, offset); at >= 0; at = text.indexOf(opening, at + 1)) if (--left < 0) return true
+  }
+  return false
+}
+
 /** Counts brackets outside strings. */
 function isDeeperThan(text: string, offset: number, maxDepth: number): boolean {
+  if (!hasMoreThan(text, offset, maxDepth)) return false
   let depth = 0
   for (let i = offset; i < text.length; i++) {
     switch (text.charCodeAt(i)) {

@@ -117,16 +117,16 @@ export class BunEngine extends Engine {
     if (isUpgrade) {
       return this.serveUpgrade(shown, new BunUpgrade(request, server, shown, { compressionThreshold: this.#deflateThreshold, respond, resolve, edit }))
     }
-    const { compressionThreshold } = this.opts
+    const { compression } = this.exchangeHost
     if (isPlain) {
       let exchange: BunExchange | undefined
-      this.servePlainly(req, (headers) => (exchange = new BunExchange(request, req, { respond, compressionThreshold, headers })))
+      this.servePlainly(req, (headers) => (exchange = new BunExchange(request, req, { respond, compression, headers })))
       exchange?.wait(server)
       return
     }
     const res = new BunResponse(shown, respond)
     this.serveRequest(shown, res.asServerResponse(), () => {
-      const exchange = new BunExchange(request, shown, { respond, compressionThreshold, headers: {}, via: { res, host: this.exchangeHost } })
+      const exchange = new BunExchange(request, shown, { respond, compression, headers: {}, via: { res, host: this.exchangeHost } })
       // When whoever asked for it has had the chance to answer.
       queueMicrotask(() => exchange.wait(server))
       return exchange

@@ -1,9 +1,8 @@
 // A polling request that has come through Bun.serve, as a PollExchange. Reads the body within its limit, compresses the answer and gives it
 // to Bun, which does not say when the client has it: an answer counts as read unless the client has gone before it.
-import { deflate, gzip } from 'node:zlib'
 import type { ExchangeHandler, PollAnswer, PollExchange } from '../engine/poll-exchange.ts'
 import type { EngineRequest } from '../engine/request-facts.ts'
-import { acceptedEncoding } from '../http/http-exchange.ts'
+import type { AnswerCompression } from '../http/answer-compression.ts'
 import type { ExchangeHost } from '../http/http-exchange.ts'
 import { bodyOf } from '../http/reject.ts'
 import type { EngineRejection } from '../http/reject.ts'
@@ -12,7 +11,7 @@ import type { BunServer, ResponseBody } from './bun-types.ts'
 
 export interface BunAnswering {
   respond(response: Response): void
-  readonly compressionThreshold: number
+  readonly compression: AnswerCompression
   /** Of this request only. */
   readonly headers: Readonly<Record<string, string>>
   /** Where code of the application may have set headers, or wants to see the answer: it goes through here. */
@@ -96,20 +95,20 @@ export class BunExchange implements PollExchange {
 
   // ---- out
 
-  answer({ status, contentType, body, isCompressible }: PollAnswer): void {
+  answer(answer: PollAnswer): void {
+    const { status, contentType, body } = answer
     if (this.#state === 'lost') return this.handler?.handleUnwritten(this)
     if (this.#state !== 'waiting') return
     this.#state = 'answered'
-    const { compressionThreshold } = this.#answering
+    const { compression } = this.#answering
     // The rest of a body that is too large is not wanted.
     const headers: Record<string, string> = status === 413 ? { Connection: 'close' } : {}
     if (contentType !== undefined) headers['Content-Type'] = contentType
-    const mayCompress = isCompressible === true && body !== undefined && body.length >= compressionThreshold / 4
-    const encoding = mayCompress && Buffer.byteLength(body) >= compressionThreshold ? acceptedEncoding(this.#req.headers) : undefined
+    const encoding = body === undefined ? undefined : compression.encodingOf(answer, Buffer.byteLength(body), this.#req.headers)
     if (encoding === undefined) return this.#write(status, headers, body)
     headers['Content-Encoding'] = encoding
-    const compress = encoding === 'gzip' ? gzip : deflate
-    compress(body!, (error, compressed) => this.#write(error === null ? status : 500, headers, error === null ? compressed : undefined))
+    const isWanted = (): boolean => !this.#request.signal.aborted
+    compression.compress(body!, encoding, isWanted, (compressed) => this.#write(compressed === undefined ? 500 : status, headers, compressed))
   }
 
   #write(status: number, own: Record<string, string>, body?: string | Uint8Array): void {

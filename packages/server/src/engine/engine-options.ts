@@ -1,5 +1,6 @@
 // Options of the engine with their defaults: the official ones, but for `allowEIO3` (docs/decisions/0005).
 import type { IncomingMessage } from 'node:http'
+import type { ZlibOptions } from 'node:zlib'
 import type { CorsOptions, CorsOptionsDelegate } from '../http/cors.ts'
 import type { CookieOptions } from '../http/cookie.ts'
 import { LIMITS } from '../limits.ts'
@@ -29,8 +30,8 @@ export interface EngineOptions {
   allowUpgrades?: boolean
   /** Compression of WebSocket messages, by the package `ws`, which must then be installed. Default false. */
   perMessageDeflate?: boolean | object
-  /** gzip or deflate for polling answers from `threshold` bytes on. Default true (1024). */
-  httpCompression?: boolean | { threshold?: number }
+  /** gzip or deflate for polling answers from `threshold` bytes on, with these options of node:zlib. Default true (1024). */
+  httpCompression?: boolean | (ZlibOptions & { threshold?: number })
   /** A message sent right after the open packet. Default none. */
   initialPacket?: string | Uint8Array
   /** Session cookie on the handshake answer. Default false. */
@@ -61,10 +62,7 @@ export interface AttachOptions {
 }
 
 export type ResolvedEngineOptions = EngineOptions &
-  Required<Pick<EngineOptions, 'pingTimeout' | 'pingInterval' | 'upgradeTimeout' | 'maxHttpBufferSize' | 'maxOutboxBytes' | 'transports' | 'allowUpgrades' | 'allowEIO3'>> & {
-    /** Bytes from which polling answers are compressed; Infinity when they are not. */
-    compressionThreshold: number
-  }
+  Required<Pick<EngineOptions, 'pingTimeout' | 'pingInterval' | 'upgradeTimeout' | 'maxHttpBufferSize' | 'maxOutboxBytes' | 'transports' | 'allowUpgrades' | 'allowEIO3'>>
 
 export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOptions {
   const maxHttpBufferSize = options.maxHttpBufferSize ?? LIMITS.maxHttpBufferSize.default
@@ -81,7 +79,5 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
     // compat: read by applications from `io.engine.opts`.
     httpCompression: compression === true ? { threshold: 1024 } : compression,
     allowEIO3: options.allowEIO3 ?? true,
-    compressionThreshold:
-      compression === false ? Infinity : compression === true ? 1024 : (compression.threshold ?? 1024),
   }
 }

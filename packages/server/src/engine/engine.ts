@@ -6,6 +6,7 @@ import { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
+import { AnswerCompression } from '../http/answer-compression.ts'
 import { AnswerHeaders, isOldInternetExplorer } from '../http/answer-headers.ts'
 import { serializeCookie } from '../http/cookie.ts'
 import type { EngineMiddleware } from '../http/middleware.ts'
@@ -90,7 +91,7 @@ export class Engine extends EventEmitter {
       reportUserError: this.#reportUserError,
     })
     this.exchangeHost = {
-      compressionThreshold: this.opts.compressionThreshold,
+      compression: new AnswerCompression(this.opts.httpCompression),
       headersOf: (req, res) => this.#headers.headersOf(req, res),
       refuse: (req, res, reason) => this.#refuseRequest(req, res, reason),
     }

@@ -1,6 +1,6 @@
 // Fair turns between those who send more than a loop turn should handle. A reader spends its slice with every packet; when that is used up it
-// stops reading and asks for a turn. Turns are given in order, for as long as a loop turn has time for them; small reads never wait
-// (docs/decisions/0011).
+// stops reading and asks for a turn, and so does one whose read comes when many others have used up the loop turn. Turns are given in order, for as
+// long as a loop turn has time for them; small reads never wait (docs/decisions/0011).
 import { LIMITS } from '../limits.ts'
 
 export interface Taker {
@@ -24,6 +24,8 @@ let untilLook = PACKETS_PER_LOOK
 let deadline = 0
 let waiting: Taker[] = []
 let isScheduled = false
+/** When the reads of this loop turn, of which the first large one has come, have had their time; 0 before that. */
+let turnEnd = 0
 
 /** Begins the slice of a reader, or goes on with it when the same one is read again in this turn. */
 export function beginSlice(reader: object): void {
@@ -56,9 +58,22 @@ export function endSlice(readBytes: number): void {
   if (readBytes < FULL_READ_BYTES) current = undefined
 }
 
-/** True: somebody waits for a turn, and this read is large enough to queue behind. */
+/** True: this read is large enough to queue, and somebody waits for a turn or this one has no time left for what was read. */
 export function mustQueue(readBytes: number): boolean {
-  return waiting.length > 0 && readBytes > SMALL_READ_BYTES
+  return readBytes > SMALL_READ_BYTES && (waiting.length > 0 || isTurnUsedUp())
+}
+
+function isTurnUsedUp(): boolean {
+  const now = performance.now()
+  if (turnEnd === 0) {
+    turnEnd = now + TURN_MS
+    setImmediate(forgetTurn)
+  }
+  return now > turnEnd
+}
+
+function forgetTurn(): void {
+  turnEnd = 0
 }
 
 export function takeTurn(taker: Taker): void {

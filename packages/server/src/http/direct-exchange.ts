@@ -1,9 +1,8 @@
 // A polling request on a connection that is served without node:http, its body come whole, as a PollExchange. Writes the answer as one string
 // where it can: a write costs twenty times what building it does.
-import { deflate, gzip } from 'node:zlib'
 import type { ExchangeHandler, PollAnswer, PollExchange } from '../engine/poll-exchange.ts'
+import type { AnswerCompression } from './answer-compression.ts'
 import type { DirectConnection } from './direct-connection.ts'
-import { acceptedEncoding } from './http-exchange.ts'
 import { bodyOf } from './reject.ts'
 import type { EngineRejection } from './reject.ts'
 import type { RequestHead } from './request-head.ts'
@@ -22,7 +21,7 @@ export class DirectExchange implements PollExchange {
   readonly #connection: DirectConnection
   readonly #head: RequestHead
   readonly #body: Buffer
-  readonly #compressionThreshold: number
+  readonly #compression: AnswerCompression
   /** Lines of the answer's head that depend on the request. */
   readonly #extraHeaders: string
   #isRead = false
@@ -32,12 +31,12 @@ export class DirectExchange implements PollExchange {
     connection: DirectConnection,
     head: RequestHead,
     body: Buffer,
-    options: { compressionThreshold: number; extraHeaders: string },
+    options: { compression: AnswerCompression; extraHeaders: string },
   ) {
     this.#connection = connection
     this.#head = head
     this.#body = body
-    this.#compressionThreshold = options.compressionThreshold
+    this.#compression = options.compression
     this.#extraHeaders = options.extraHeaders
     connection.exchange = this
   }
@@ -59,21 +58,19 @@ export class DirectExchange implements PollExchange {
     done(this.#body)
   }
 
-  answer({ status, contentType, body, isCompressible }: PollAnswer): void {
+  answer(answer: PollAnswer): void {
+    const { status, contentType, body } = answer
     // The client has gone after its body had come.
     if (this.#state === 'lost') return this.handler?.handleUnwritten(this)
     if (this.#state !== 'waiting') return
     this.#state = 'answered'
     if (body === undefined) return this.#write(status, '', '')
     const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length
-    const encoding =
-      isCompressible === true && bytes >= this.#compressionThreshold
-        ? acceptedEncoding(this.#head.headers)
-        : undefined
+    const encoding = this.#compression.encodingOf(answer, bytes, this.#head.headers)
     if (encoding === undefined) return this.#write(status, `Content-Type: ${contentType}\r\n`, body, bytes)
-    const compress = encoding === 'gzip' ? gzip : deflate
-    compress(body, (error, compressed) => {
-      if (error !== null) return this.#connection.destroy()
+    const isWanted = (): boolean => !this.#connection.socket.destroyed
+    this.#compression.compress(body, encoding, isWanted, (compressed) => {
+      if (compressed === undefined) return this.#connection.destroy()
       this.#write(
         status,
         `Content-Type: ${contentType}\r\nContent-Encoding: ${encoding}\r\n`,

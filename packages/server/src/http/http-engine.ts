@@ -119,11 +119,11 @@ export class HttpEngine extends Engine implements DirectEngine {
 
   /** A request that has gone past node:http. @internal */
   serveDirectly(connection: DirectConnection, head: RequestHead, body: Buffer): void {
-    const { compressionThreshold } = this.opts
+    const { compression } = this.exchangeHost
     this.servePlainly(plainRequest(head, connection.socket), (headers) => {
       let extraHeaders = ''
       for (const name in headers) extraHeaders += `${name}: ${headers[name]}\r\n`
-      return new DirectExchange(connection, head, body, { compressionThreshold, extraHeaders })
+      return new DirectExchange(connection, head, body, { compression, extraHeaders })
     })
   }
 }

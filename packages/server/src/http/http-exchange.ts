@@ -1,9 +1,9 @@
 // A polling request that has arrived on this node: node:http's request and response as a PollExchange. Reads the body within its limit,
 // compresses and writes the answer, and tells who waits for it how that went. Owns nothing but its two listeners.
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import { createDeflate, createGzip } from 'node:zlib'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ExchangeHandler, PollAnswer, PollExchange } from '../engine/poll-exchange.ts'
 import type { EngineRequest } from '../engine/request-facts.ts'
+import type { AnswerCompression } from './answer-compression.ts'
 import { isPlainResponse } from './observers.ts'
 import { dismissBody } from './reject.ts'
 import type { EngineRejection } from './reject.ts'
@@ -11,7 +11,7 @@ import type { EngineRejection } from './reject.ts'
 const BINARY_TYPE = 'application/octet-stream'
 
 export interface ExchangeHost {
-  readonly compressionThreshold: number
+  readonly compression: AnswerCompression
   /** Gives the headers that every answer of the engine carries, names and values in turn; those that depend on user code it sets itself. */
   headersOf(req: IncomingMessage, res: ServerResponse): readonly string[]
   refuse(req: EngineRequest, res: ServerResponse, reason: EngineRejection): void
@@ -68,14 +68,15 @@ export class HttpExchange implements PollExchange {
       this.answer({ status: 413 })
       done(undefined)
     }
-    if (Number(req.headers['content-length'] ?? 0) > maxBytes) return refuseAsTooLarge()
+    const announcedBytes = Number(req.headers['content-length'] ?? 0)
+    if (announcedBytes > maxBytes) return refuseAsTooLarge()
     let body: Buffer = EMPTY
     let bytes = 0
     req.on('data', (chunk: Buffer) => {
       if (isDone) return
       bytes += chunk.length
       if (bytes > maxBytes) refuseAsTooLarge()
-      else body = append(body, bytes - chunk.length, chunk)
+      else body = append(body, bytes - chunk.length, chunk, announcedBytes)
     })
     req.on('end', () => {
       if (isDone) return
@@ -87,9 +88,10 @@ export class HttpExchange implements PollExchange {
 
   // ---- out
 
-  answer({ status, contentType, body, isCompressible }: PollAnswer): void {
+  answer(answer: PollAnswer): void {
+    const { status, contentType, body } = answer
     const res = this.#res
-    if (res.headersSent) return
+    if (this.#isAnswered || res.headersSent) return
     this.#isAnswered = true
     if (!this.#isRead && this.#req.method === 'POST') dismissBody(this.#req)
     // The client has gone after its body had come.
@@ -100,18 +102,20 @@ export class HttpExchange implements PollExchange {
       return
     }
     const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length
-    const encoding = isCompressible === true && bytes >= this.#host.compressionThreshold ? acceptedEncoding(this.#req.headers) : undefined
-    if (encoding === undefined) {
-      this.#writeHead(status, ['Content-Type', contentType!, 'Content-Length', String(bytes)])
-      // perf: ASCII, as its length shows, is written without a look at its characters.
-      if (typeof body === 'string' && bytes === body.length) res.end(body, 'latin1')
-      else res.end(body)
-      return
+    const { compression } = this.#host
+    const encoding = compression.encodingOf(answer, bytes, this.#req.headers)
+    if (encoding !== undefined) {
+      const isWanted = (): boolean => !res.destroyed && !res.headersSent
+      return compression.compress(body, encoding, isWanted, (compressed) => {
+        if (compressed === undefined) return this.destroy()
+        this.#writeHead(status, ['Content-Type', contentType!, 'Content-Encoding', encoding, 'Content-Length', String(compressed.length)])
+        res.end(compressed)
+      })
     }
-    this.#writeHead(status, ['Content-Type', contentType!, 'Content-Encoding', encoding])
-    const compressor = encoding === 'gzip' ? createGzip() : createDeflate()
-    compressor.pipe(res)
-    compressor.end(body)
+    this.#writeHead(status, ['Content-Type', contentType!, 'Content-Length', String(bytes)])
+    // perf: ASCII, as its length shows, is written without a look at its characters.
+    if (typeof body === 'string' && bytes === body.length) res.end(body, 'latin1')
+    else res.end(body)
   }
 
   /** perf: a flat list of headers costs Node a fraction of what single ones do; wrappers of middlewares take it for something else. */
@@ -140,24 +144,22 @@ export class HttpExchange implements PollExchange {
 }
 
 const EMPTY = Buffer.alloc(0)
+/** A sender who announces more than this many times what has come is not given memory for it. */
+const BELIEVED_TIMES = 8
 
 /** `length` bytes of `body`, then `chunk`: one buffer that doubles, so that a body in tiny chunks holds no more than twice its size. */
-function append(body: Buffer, length: number, chunk: Buffer): Buffer {
+function append(body: Buffer, length: number, chunk: Buffer, announcedBytes: number): Buffer {
   if (length === 0) return chunk
-  const target = body.length >= length + chunk.length && length > 0 && body !== chunk ? body : grow(body, length, chunk.length)
+  const isRoomy = body.length >= length + chunk.length
+  const target = isRoomy ? body : grow(body, length, Math.max(2 * length, length + chunk.length), announcedBytes)
   chunk.copy(target, length)
   return target
 }
 
-function grow(body: Buffer, length: number, more: number): Buffer {
-  const larger = Buffer.allocUnsafeSlow(Math.max(2 * length, length + more))
+/** perf: once enough of what was announced has come, there is room for all of it: most of the copies are of the last steps. */
+function grow(body: Buffer, length: number, leastBytes: number, announcedBytes: number): Buffer {
+  const isBelieved = announcedBytes >= leastBytes && announcedBytes <= BELIEVED_TIMES * length
+  const larger = Buffer.allocUnsafeSlow(isBelieved ? announcedBytes : leastBytes)
   body.copy(larger, 0, 0, length)
   return larger
-}
-
-export function acceptedEncoding(headers: IncomingHttpHeaders): 'gzip' | 'deflate' | undefined {
-  const accepted = headers['accept-encoding']
-  if (accepted === undefined) return undefined
-  if (/\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(accepted)) return 'gzip'
-  return /\bdeflate\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(accepted) ? 'deflate' : undefined
 }

@@ -89,6 +89,31 @@ describe('a flood of events', () => {
     expect(flooded.maxPerTurn).toBeLessThanOrEqual(2 * 256)
   })
 
+  it('[EIO-79] of a few events of many clients at once, which take long together, leaves a neighbour its turns', async () => {
+    server = await start()
+    const flooded = new Flooded()
+    server.io.on('connection', (socket) =>
+      socket.on('n', () => {
+        const end = performance.now() + 1
+        while (performance.now() < end);
+      }),
+    )
+    const flooders = await Promise.all(Array.from({ length: 60 }, () => new RawWebSocket(server.port).join()))
+    const neighbour = await new RawWebSocket(server.port).join()
+    // Each is far from a slice of its own, and more than a small read.
+    const frames = Buffer.concat(numbered(20).map((text) => maskedFrame(`${text.slice(0, -1)},"${'x'.repeat(60)}"]`)))
+    for (const { socket } of flooders) socket.write(frames)
+    neighbour.send('420["echo"]')
+    await neighbour.until('430[]')
+    const handledBefore = flooded.handled
+    await flooded.until(1_200)
+    flooded.stop()
+
+    // All of them were there to be read when the neighbour's was.
+    expect(handledBefore).toBeLessThan(600)
+    expect(flooded).toMatchObject({ handled: 1_200, isInOrder: true })
+  })
+
   it('[EIO-79] of many clients leaves a neighbour its turns, and each gets what it sent handled', async () => {
     server = await start()
     const flooded = new Flooded()

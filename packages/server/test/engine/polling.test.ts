@@ -1,6 +1,9 @@
 // Long-polling by literal requests.
+import { createServer } from 'node:http'
 import { connect as connectTcp } from 'node:net'
 import { createInterface } from 'node:readline'
+import { gunzipSync, inflateSync } from 'node:zlib'
+import { Server } from 'tidewire'
 import { afterEach, describe, expect, it } from 'vitest'
 import { PollingClient, polling, send, start } from '../start.ts'
 import type { Started } from '../start.ts'
@@ -182,6 +185,41 @@ describe('polling', () => {
 
     expect(headers['content-encoding']).toBe('gzip')
     expect(bytes.length).toBeLessThan(100)
+  })
+
+  it.each([true, false])('[EIO-49] compresses as the options of zlib say, directHttp %s', async (directHttp) => {
+    const { connected } = await startWatched({ directHttp, httpCompression: { threshold: 100, level: 0 } })
+    const client = await joined()
+    const socket = await connected
+    const held = client.get({ headers: { 'Accept-Encoding': 'deflate' } })
+    socket.emit('long', 'x'.repeat(500))
+    const { headers, bytes } = await held
+
+    expect(headers['content-encoding']).toBe('deflate')
+    expect(headers['content-length']).toBe(String(bytes.length))
+    expect(inflateSync(bytes).toString()).toBe(`42["long","${'x'.repeat(500)}"]`)
+    // Level 0 stores.
+    expect(bytes.length).toBeGreaterThan(500)
+  })
+
+  it('[EIO-49] options that zlib does not take are refused at once', () => {
+    expect(() => new Server(createServer(), { httpCompression: { windowBits: 99 } })).toThrow(/windowBits/)
+  })
+
+  it.each([true, false])('[EIO-49] answers that wait to be compressed reach all who still want them, directHttp %s', async (directHttp) => {
+    const { next } = await startWatched({ directHttp })
+    const clients = await Promise.all(Array.from({ length: 12 }, () => joined()))
+    const leaving = new AbortController()
+    const headers = { 'Accept-Encoding': 'gzip' }
+    const gone = expect(clients.pop()!.get({ headers, signal: leaving.signal })).rejects.toThrow()
+    const held = clients.map((client) => client.get({ headers }))
+    await expect.poll(() => [...server.io.sockets.sockets.values()].filter(({ conn }) => conn.transport.writable).length).toBe(12)
+    server.io.emit('long', 'x'.repeat(900_000))
+    leaving.abort()
+    await gone
+
+    for (const { bytes } of await Promise.all(held)) expect(gunzipSync(bytes).length).toBe('42["long",""]'.length + 900_000)
+    expect(await next()).toBe('transport error')
   })
 
   it('[EIO-51] gives a Python client no more than 16 packets at once', async () => {
