@@ -13,6 +13,7 @@ import type { OutgoingMessage } from '../engine/outgoing-message.ts'
 import { own } from '../http/owned-socket.ts'
 import type { SocketOwner } from '../http/owned-socket.ts'
 import { debugScope } from '../debug.ts'
+import { copyOf } from './copy-of.ts'
 import { LIMITS } from '../limits.ts'
 
 const debug = debugScope('engine:ws')
@@ -382,13 +383,6 @@ function destroy(socket: Socket): void {
 
 function forgetLastFlush(): void {
   lastFlush = undefined
-}
-
-/** Outside Node's shared pool, of which a small slice would pin a whole slab. */
-function copyOf(bytes: Uint8Array): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length)
-  copy.set(bytes)
-  return copy
 }
 
 function isSame(a: readonly OutgoingMessage[], b: readonly OutgoingMessage[]): boolean {

@@ -3,9 +3,10 @@
 import { ProtocolError, StreamFrameDecoder, encodeStreamFrame } from '@tidewire/protocol'
 import type { EnginePacket } from '@tidewire/protocol'
 import type { Edge, Owner } from '../engine/door.ts'
-import { beginSlice, endSlice, spend, takeTurn } from '../engine/fair-turns.ts'
+import { beginSlice, endSlice, mustQueue, spend, takeTurn } from '../engine/fair-turns.ts'
 import { PONG_PROBE } from '../engine/outgoing-message.ts'
 import type { OutgoingMessage } from '../engine/outgoing-message.ts'
+import { copyOf } from './copy-of.ts'
 import { LIMITS } from '../limits.ts'
 
 interface StreamReader<T> {
@@ -110,22 +111,31 @@ export class WebTransportTransport implements Edge {
 
   async #read(): Promise<void> {
     try {
+      // A client that sends without a pause waits for its neighbours.
+      let isSpent = false
       for (;;) {
         const { done, value } = await this.#reader.read()
         if (this.#isClosed) return
         if (done) return this.#report('transport close')
-        beginSlice(this)
-        this.#decoder.push(value!)
-        // A client that sends without a pause waits for its neighbours.
-        const isSpent = spend(0)
-        endSlice(0)
-        if (isSpent) await new Promise<void>((resolve) => takeTurn({ continueTurn: resolve }))
+        if (isSpent || mustQueue(value!.length)) isSpent = await inTurn(() => this.#handle(value!))
+        else {
+          beginSlice(this)
+          isSpent = this.#handle(value!)
+          endSlice(0)
+        }
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) this.#break(error)
       else if (this.#owner !== undefined) this.#owner.handleMalformed(this, error)
       else this.refuse(error.message)
     }
+  }
+
+  /** True: that has used up the slice. */
+  #handle(chunk: Uint8Array): boolean {
+    if (this.#isClosed) return false
+    this.#decoder.push(chunk)
+    return spend(0)
   }
 
   #receive(packet: EnginePacket): void {
@@ -229,10 +239,19 @@ function forgetLastFlush(): void {
   lastFlush = undefined
 }
 
-function copyOf(bytes: Uint8Array): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length)
-  copy.set(bytes)
-  return copy
+/** `work` when its turn has come: while that is given, and not after the turns of all. */
+function inTurn<T>(work: () => T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    takeTurn({
+      continueTurn() {
+        try {
+          resolve(work())
+        } catch (error) {
+          reject(error as Error)
+        }
+      },
+    })
+  })
 }
 
 function ignore(): void {}

@@ -2,6 +2,7 @@
 import { sessionPair } from '@tidewire/testkit/webtransport'
 import type { SessionEnd } from '@tidewire/testkit/webtransport'
 import { once } from 'node:events'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { PollingClient, start } from '../start.ts'
 import type { Started } from '../start.ts'
@@ -147,6 +148,29 @@ describe('a new session', () => {
 
     expect(await client.next()).toBe('461-0["é",{"_placeholder":true,"num":0}]')
     expect(await client.next()).toEqual(large)
+  })
+
+  it('[EIO-79] many that send at once, and take long together, leave others their turns', async () => {
+    server = await start(WITH)
+    let handled = 0
+    server.io.on('connection', (socket) =>
+      socket.on('slow', () => {
+        handled++
+        const end = performance.now() + 1
+        while (performance.now() < end);
+      }),
+    )
+    const clients = await Promise.all(Array.from({ length: 40 }, () => StreamClient.connect()))
+    const perTurn: number[] = []
+    const frames = Buffer.concat(Array.from({ length: 25 }, () => frame(`42["slow","${'x'.repeat(60)}"]`)))
+    for (const client of clients) client.send(frames)
+    while (handled < 1_000) {
+      const before = handled
+      await nextTurn()
+      perTurn.push(handled - before)
+    }
+
+    expect(Math.max(...perTurn)).toBeLessThan(200)
   })
 
   it('[EIO-70] is pinged by the server, and closed when it does not answer', async () => {
