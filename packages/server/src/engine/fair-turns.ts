@@ -60,10 +60,12 @@ export function endSlice(readBytes: number): void {
 
 /** True: this read is large enough to queue, and somebody waits for a turn or this one has no time left for what was read. */
 export function mustQueue(readBytes: number): boolean {
-  return readBytes > SMALL_READ_BYTES && (waiting.length > 0 || isTurnUsedUp())
+  return readBytes > SMALL_READ_BYTES && isTurnOver()
 }
 
-function isTurnUsedUp(): boolean {
+/** True: whatever can wait, such as the end of a connection, had better take a turn. */
+export function isTurnOver(): boolean {
+  if (waiting.length > 0) return true
   const now = performance.now()
   if (turnEnd === 0) {
     turnEnd = now + TURN_MS

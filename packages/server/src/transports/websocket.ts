@@ -6,7 +6,7 @@ import { isUtf8 } from 'node:buffer'
 import type { Socket } from 'node:net'
 import type { WebSocketEdge } from '../engine/cluster-port.ts'
 import type { Owner } from '../engine/door.ts'
-import { beginSlice, endSlice, mustQueue, spend, takeTurn } from '../engine/fair-turns.ts'
+import { beginSlice, endSlice, isTurnOver, mustQueue, spend, takeTurn } from '../engine/fair-turns.ts'
 import type { Taker } from '../engine/fair-turns.ts'
 import { PONG_PROBE } from '../engine/outgoing-message.ts'
 import type { OutgoingMessage } from '../engine/outgoing-message.ts'
@@ -198,9 +198,12 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
     if (!this.#decoder.isPaused) for (const end of ends) end()
   }
 
-  /** True: `end` comes after what had been read before it. */
+  /** True: `end` comes after what had been read before it, and after others that end: thousands may do so at once. */
   #mustWait(end: () => void): boolean {
-    if (this.#isClosing || !this.#decoder.isPaused) return false
+    if (this.#isClosing) return false
+    const hasHadItsTurn = this.#ends !== undefined
+    if (!hasHadItsTurn && isTurnOver()) this.#wait()
+    if (!this.#decoder.isPaused) return false
     ;(this.#ends ??= []).push(end)
     return true
   }

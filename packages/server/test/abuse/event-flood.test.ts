@@ -213,3 +213,32 @@ describe('a flood of events', () => {
     expect(server.io.stats().limits.packetsPerTurn).toBeGreaterThan(10)
   })
 })
+
+describe('many connections that end at once', () => {
+  it.each([
+    ['end', 'transport close'],
+    ['resetAndDestroy', 'transport close'],
+  ] as const)('[EIO-79] by %s leave a neighbour its turns, and each is told of once', async (how, reason) => {
+    server = await start()
+    const reasons: string[] = []
+    server.io.on('connection', (socket) => {
+      socket.on('echo', (ack: () => void) => ack())
+      socket.on('disconnect', (why) => {
+        reasons.push(why)
+        const end = performance.now() + 10
+        while (performance.now() < end);
+      })
+    })
+    const leaving = await Promise.all(Array.from({ length: 60 }, () => new RawWebSocket(server.port).join()))
+    const neighbour = await new RawWebSocket(server.port).join()
+    for (const { socket } of leaving) socket[how]()
+    neighbour.send('420["echo"]')
+    await neighbour.until('430[]')
+    const toldBefore = reasons.length
+    await expect.poll(() => server.io.engine.clientsCount, { interval: 5 }).toBe(1)
+
+    // All of them had ended when the neighbour's request came.
+    expect(toldBefore).toBeLessThan(30)
+    expect(reasons).toEqual(Array.from({ length: 60 }, () => reason))
+  })
+})
