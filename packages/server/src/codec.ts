@@ -1,5 +1,5 @@
 // How Socket.IO packets become Engine.IO messages: our own codec, or a parser of the application's (the `parser` option).
-import { SocketPacketDecoder, encodeBody, encodeSocketPacket } from '@tidewire/protocol'
+import { PacketType, ProtocolError, SocketPacketDecoder, encodeBody, encodeSocketPacket, isDataValid } from '@tidewire/protocol'
 import type { PacketBody, SocketPacket, SocketRevision } from '@tidewire/protocol'
 import { debugScope } from './debug.ts'
 
@@ -53,11 +53,16 @@ export function createJsonCodec(limits: { maxAttachments: number; maxDepth: numb
   }
 }
 
+/** Not every parser looks at what it has decoded: an event may be called `{ toString: 1 }`, which no list of listeners can be asked for. */
+function mayDispatch({ type, nsp, data }: SocketPacket, revision: SocketRevision): boolean {
+  return typeof nsp === 'string' && ((type !== PacketType.EVENT && type !== PacketType.ACK) || isDataValid(type, data, revision))
+}
+
 export function createParserCodec(parser: Parser): Codec {
   const encoder = new parser.Encoder()
   return {
     encode: (packet) => encoder.encode(packet),
-    createDecoder() {
+    createDecoder(revision) {
       const decoder = new parser.Decoder()
       let decoded: SocketPacket | undefined
       decoder.on('decoded', (packet: SocketPacket) => {
@@ -67,6 +72,7 @@ export function createParserCodec(parser: Parser): Codec {
         add(chunk) {
           decoded = undefined
           decoder.add(chunk)
+          if (decoded !== undefined && !mayDispatch(decoded, revision)) throw new ProtocolError('TW_ERR_SOCKET_PACKET', 'Malformed Socket.IO packet: data of the wrong shape')
           return decoded
         },
         destroy: () => decoder.destroy(),

@@ -139,9 +139,18 @@ export class Connection implements SessionHandler, Receiver, Joiner {
     // Only servers refuse.
     if (packet.type === PacketType.CONNECT_ERROR) return this.revision === 5 ? this.close() : undefined
     const socket = this.#socketIn(this.revision === 5 ? packet.nsp : withoutQuery(packet.nsp))
-    if (socket !== undefined) socket.handlePacket(packet)
+    if (socket !== undefined) this.#handOver(socket, packet)
     // Revision 4: early 2.x clients may send before they are answered; their servers ignored it.
     else if (this.revision === 5) this.#closeFor('a packet for a namespace that was not joined')
+  }
+
+  /** compat: applications replace `onevent`; and whatever throws in there has nobody above it but a transport. */
+  #handOver(socket: AnySocket, packet: SocketPacket): void {
+    try {
+      socket.handlePacket(packet)
+    } catch (error) {
+      this.server.handleHandlerError(error, { socket, event: 'packet' })
+    }
   }
 
   #handleConnect({ nsp, data }: SocketPacket, message: string | Buffer): void {
