@@ -17,8 +17,17 @@ interface Job {
   readonly run: (done: () => void) => void
 }
 
+/** Takes a fraction of a millisecond: it does not wait behind answers that take fifty times as long. */
+const SMALL_BYTES = 16_384
+/** ... and so many of them at most come before a large one that waits. */
+const SMALL_IN_A_ROW = 16
+
 let atOnce = 0
-const waiting: Job[] = []
+let smallInARow = 0
+const small: Job[] = []
+let large: Job[] = []
+/** How many large ones there may be before those whose clients have gone are looked for: each holds its body. */
+let lookAt = 64
 
 export class AnswerCompression {
   readonly #threshold: number
@@ -48,7 +57,7 @@ export class AnswerCompression {
     done: (compressed: Buffer | undefined) => void,
   ): void {
     const compress = encoding === 'gzip' ? gzip : deflate
-    waiting.push({
+    enqueue(body.length, {
       isWanted,
       run: (end) =>
         compress(body, this.#options, (error, compressed) => {
@@ -60,9 +69,26 @@ export class AnswerCompression {
   }
 }
 
+function enqueue(size: number, job: Job): void {
+  if (size <= SMALL_BYTES) return void small.push(job)
+  large.push(job)
+  if (large.length < lookAt) return
+  large = large.filter(({ isWanted }) => isWanted())
+  lookAt = Math.max(64, 2 * large.length)
+}
+
+function nextJob(): Job | undefined {
+  if (small.length > 0 && (large.length === 0 || smallInARow < SMALL_IN_A_ROW)) {
+    smallInARow++
+    return small.shift()
+  }
+  smallInARow = 0
+  return large.shift()
+}
+
 function runJobs(): void {
   while (atOnce < MAX_AT_ONCE) {
-    const job = waiting.shift()
+    const job = nextJob()
     if (job === undefined) return
     if (!job.isWanted()) continue
     atOnce++

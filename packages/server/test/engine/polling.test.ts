@@ -222,6 +222,25 @@ describe('polling', () => {
     expect(await next()).toBe('transport error')
   })
 
+  it.each([true, false])('[EIO-49] a small answer that is to be compressed does not wait behind large ones, and they come all the same, directHttp %s', async (directHttp) => {
+    await startWatched({ directHttp })
+    const clients = await Promise.all(Array.from({ length: 13 }, () => joined()))
+    const done: string[] = []
+    const held = clients.map(async (client) => {
+      const { bytes } = await client.get({ headers: { 'Accept-Encoding': 'gzip' } })
+      done.push(gunzipSync(bytes).length > 100_000 ? 'large' : 'small')
+    })
+    const sockets = [...server.io.sockets.sockets.values()]
+    await expect.poll(() => sockets.filter(({ conn }) => conn.transport.writable).length).toBe(13)
+    for (const socket of sockets.slice(1)) socket.emit('long', 'x'.repeat(900_000))
+    sockets[0]!.emit('long', 'x'.repeat(2_000))
+    await Promise.all(held)
+
+    expect(done.length).toBe(13)
+    // No more than three are at it already.
+    expect(done.indexOf('small')).toBeLessThan(6)
+  })
+
   it('[EIO-51] gives a Python client no more than 16 packets at once', async () => {
     const { connected } = await startWatched()
     const client = await new PollingClient(server.port).connect({ 'User-Agent': 'python-requests/2.32.3' })
