@@ -255,6 +255,11 @@ export class Connection implements SessionHandler, Receiver, Joiner {
     else for (const message of messages) conn.sendMessage(message)
   }
 
+  /** Sends what is encoded and shared already. @internal */
+  writeMessages(messages: readonly OutgoingMessage[]): void {
+    for (const message of messages) this.conn.sendMessage(message)
+  }
+
   /** compat: adapters of the official packages hand over packets that they have encoded (Engine.IO messages). */
   writeToEngine(chunks: readonly (string | Uint8Array)[], flags?: WriteFlags): void {
     if (flags?.volatile === true && !this.conn.writable) return void this.server.counters.volatileDropped++

@@ -4,6 +4,7 @@ import type { Adapter, Room, SocketId } from '../adapter/adapter.ts'
 import { BroadcastOperator } from '../broadcast/operator.ts'
 import type { RemoteSocket } from '../broadcast/operator.ts'
 import type { Connection } from '../connection.ts'
+import { mustQueue, takeTurn } from '../engine/fair-turns.ts'
 import { callGuarded } from '../events/guarded.ts'
 import { LazyEmitter } from '../events/lazy-emitter.ts'
 import type {
@@ -138,7 +139,6 @@ export class Namespace<
     const { connectionStateRecovery } = this.server.opts
     if (!connectionStateRecovery || client.revision === 4 || typeof auth?.['pid'] !== 'string') return this.#admit(client, auth)
     const { pid, offset } = auth as { pid: string; offset?: unknown }
-    const restored = this.#restore(pid, typeof offset === 'string' ? offset : undefined)
     const proceed = (session: unknown): void => {
       this.#joining?.delete(client)
       if (!client.isOpen) return this.checkEmpty()
@@ -146,11 +146,27 @@ export class Namespace<
       else if (session) this.#admit(client, auth, session as RestoredSession)
       else this.#admit(client, auth, undefined, 'session unknown')
     }
-    // An adapter that fails knows no session.
-    if (restored instanceof Promise) {
+    const resume = (): void => {
+      const restored = this.#restore(pid, typeof offset === 'string' ? offset : undefined)
+      if (!(restored instanceof Promise)) return proceed(restored)
       this.#beginJoin(client)
+      // An adapter that fails knows no session.
       this.server.watchAdapter(restored.then(proceed, () => proceed(undefined)))
-    } else proceed(restored)
+    }
+    // What somebody has missed may be much: many who come back at once take turns.
+    if (!mustQueue(Infinity)) return resume()
+    this.#beginJoin(client)
+    takeTurn({ continueTurn: () => (client.isOpen ? this.#guardAdapter(client, resume) : proceed(undefined)) })
+  }
+
+  /** What has nobody above it any more. */
+  #guardAdapter(client: Connection, resume: () => void): void {
+    callGuarded(resume, this, [], (error) => {
+      this.#joining?.delete(client)
+      this.server.handleHandlerError(error, { socket: undefined, event: 'adapter' })
+      client.refuse(this, new Error('internal server error'))
+      this.checkEmpty()
+    })
   }
 
   /** Adapters of other makes find sessions by their offset alone. */

@@ -2,6 +2,7 @@
 // found through an index by room, so that a reconnection costs what it replays and not what everyone else was sent. Bounded in bytes and age.
 import type { Room } from '../adapter/adapter.ts'
 import type { EncodedPacket } from '../broadcast/encoded.ts'
+import type { OutgoingMessage } from '../engine/outgoing-message.ts'
 
 export interface LoggedEvent {
   readonly seq: number
@@ -11,6 +12,8 @@ export interface LoggedEvent {
   readonly except: ReadonlySet<Room> | undefined
   readonly at: number
   readonly bytes: number
+  /** As it is on its way to clients that have come back: those of the same time share it, and nobody else holds it. */
+  replayed?: readonly WeakRef<OutgoingMessage>[]
 }
 
 /** What an entry costs beside its bytes: the objects and its places in the index, measured on Node 24. */
@@ -151,6 +154,15 @@ export class EventLog {
       if (lane.isEmpty) this.#byRoom.delete(room)
     }
   }
+}
+
+/** The messages of an event for a client of revision 5 that has missed it. */
+export function replayOf(event: LoggedEvent): readonly OutgoingMessage[] {
+  const shared = event.replayed?.map((reference) => reference.deref())
+  if (shared?.every((message) => message !== undefined)) return shared
+  const messages = event.encoded.toKeep().messages(5)
+  event.replayed = messages.map((message) => new WeakRef(message))
+  return messages
 }
 
 function isFor({ rooms, except, seq }: LoggedEvent, wasIn: (room: Room, seq: number) => boolean): boolean {

@@ -9,7 +9,9 @@ import { createSecret, incarnation } from '../ids.ts'
 import { LIMITS } from '../limits.ts'
 import type { Namespace } from '../namespace/namespace.ts'
 import type { Socket } from '../socket/socket.ts'
-import { EventLog } from './event-log.ts'
+import type { OutgoingMessage } from '../engine/outgoing-message.ts'
+import { EventLog, replayOf } from './event-log.ts'
+import type { LoggedEvent } from './event-log.ts'
 import { RoomHistory } from './room-history.ts'
 
 /** Why a client that asked for its session got a new one. */
@@ -38,7 +40,7 @@ export interface RestoredSession extends PersistedSession {
   /** Arguments of each event that was missed, with its offset. Read when the session is resumed, so that nothing falls in between. */
   readonly missedPackets: unknown[][]
   /** The same as they are sent, from an adapter that has them encoded. */
-  readonly missed?: () => EncodedPacket[]
+  readonly missed?: () => (readonly OutgoingMessage[])[]
 }
 
 /** Connection state recovery: how long, how much. See docs/guides/recovery.md. */
@@ -212,20 +214,20 @@ export class SessionAwareAdapter extends Adapter {
     if (performance.now() >= record.expiresAt) return 'session unknown'
     const disconnectedAt = record.expiresAt - this.#options.maxDisconnectionDuration
     if (seq < this.#log.truncated && this.#log.truncatedAt > disconnectedAt - this.#heartbeatMs) return 'events lost'
-    const missed = (): EncodedPacket[] => {
+    const missed = (): LoggedEvent[] => {
       const { rooms, history } = record
-      if (history === undefined) return this.#log.since(seq, rooms).map(({ encoded }) => encoded.toKeep())
+      if (history === undefined) return this.#log.since(seq, rooms)
       const wasIn = (room: Room, at: number): boolean => history.wasIn(room, at, rooms.has(room))
-      return this.#log.since(seq, new Set([...rooms, ...history.rooms()]), wasIn).map(({ encoded }) => encoded.toKeep())
+      return this.#log.since(seq, new Set([...rooms, ...history.rooms()]), wasIn)
     }
     return {
       sid: record.sid,
       pid,
       rooms: [...record.rooms],
       data: record.data,
-      missed,
+      missed: () => missed().map(replayOf),
       get missedPackets() {
-        return missed().map((encoded) => encoded.dataOf(5) as unknown[])
+        return missed().map(({ encoded }) => encoded.toKeep().dataOf(5) as unknown[])
       },
     }
   }

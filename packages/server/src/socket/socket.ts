@@ -337,7 +337,7 @@ export class Socket<
     this.server.watchAdapter(this.adapter.addAll(this.id, session === undefined ? new Set<Room>().add(this.id) : new Set([this.id, ...session.rooms])))
     this.client.add(this as Socket<any, any, any, any>)
     // Clients keep what comes before the CONNECT and hand it over with it (spec: SIO-60).
-    if (session?.missed !== undefined) for (const encoded of session.missed()) this.client.write(encoded)
+    if (session?.missed !== undefined) for (const messages of session.missed()) this.client.writeMessages(messages)
     else for (const data of session?.missedPackets ?? []) this.#write({ type: PacketType.EVENT, nsp: this.nsp.name, data })
     this.#write({ type: PacketType.CONNECT, nsp: this.nsp.name, ...(this.client.revision === 5 ? { data: this.#connectData() } : {}) })
   }

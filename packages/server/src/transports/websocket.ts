@@ -24,6 +24,8 @@ const CLOSE_TIMEOUT_MS = LIMITS.webSocketCloseTimeout.default
 const END_TIMEOUT_MS = LIMITS.closeTimeout.default
 /** Binary up to this size is copied when it is less than half of the chunk it was read in, so that it does not pin that. */
 const COPY_BELOW_BYTES = 16_384
+/** From this length on the frame of a message is not copied into the write of its turn. */
+const LARGE_MESSAGE = 16_384
 /** A pong is a write of its own, which costs what handling some packets does. */
 const PONG_COST = 8_192
 
@@ -97,6 +99,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
       if (text !== undefined) return this.#handOver(this.#socket.write(text, 'latin1'), 1)
     }
     let bytes: Buffer
+    if (this.supportsBinary && batch.length > 1 && batch.some(isLarge)) return this.#deliverLarge(batch)
     if (!this.supportsBinary) {
       bytes = Buffer.concat(batch.map((message) => (message.isBinary ? message.base64Frame(protocol) : message.frame(protocol))))
     } else if (batch.length === 1) bytes = batch[0]!.frame(protocol)
@@ -111,6 +114,27 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
       this.#head = undefined
     }
     this.#handOver(this.#socket.write(bytes), batch.length)
+  }
+
+  /** In one write too, but large frames are not copied: their recipients share them for as long as they are not read. */
+  #deliverLarge(batch: readonly OutgoingMessage[]): void {
+    const socket = this.#socket
+    const { protocol } = this.#session
+    let isTaken = true
+    socket.cork()
+    if (this.#head !== undefined) {
+      socket.write(this.#head, 'latin1')
+      this.#head = undefined
+    }
+    for (let from = 0; from < batch.length; ) {
+      let to = from
+      while (to < batch.length && !isLarge(batch[to]!)) to++
+      if (to > from) isTaken = socket.write(concatFrames(batch.slice(from, to), protocol))
+      if (to < batch.length) isTaken = socket.write(batch[to++]!.frame(protocol))
+      from = to
+    }
+    socket.uncork()
+    this.#handOver(isTaken, batch.length)
   }
 
   #handOver(isTaken: boolean, count: number): void {
@@ -386,6 +410,10 @@ function destroy(socket: Socket): void {
 
 function forgetLastFlush(): void {
   lastFlush = undefined
+}
+
+function isLarge({ data }: OutgoingMessage): boolean {
+  return data.length >= LARGE_MESSAGE
 }
 
 function isSame(a: readonly OutgoingMessage[], b: readonly OutgoingMessage[]): boolean {

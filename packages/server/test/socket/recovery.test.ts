@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { RawWebSocket } from '@tidewire/testkit/raw-websocket'
 import fc from 'fast-check'
 import { Adapter } from 'tidewire'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -426,6 +427,60 @@ describe('connection state recovery', () => {
 
     expect(replayed).toEqual(Array.from({ length: count }, (_, n) => ['451-["tick",{"_placeholder":true', `${n}`]))
     expect(grown).toBeLessThan(4_000_000)
+  })
+
+  /** Sessions of clients that have gone, with the offset that they had. */
+  async function away(count: number): Promise<string[]> {
+    const first = await join()
+    const others = await Promise.all(Array.from({ length: count - 1 }, () => join()))
+    server.io.emit('seen')
+    const offset = (await nextEvent(first.wire)).at(-1)
+    for (const { wire } of [first, ...others]) wire.ws.terminate()
+    await expect.poll(() => server.io.sockets.sockets.size).toBe(0)
+    return [first, ...others].map(({ answer: { pid } }) => JSON.stringify({ pid, offset }))
+  }
+
+  it('[SIO-72] those who come back at the same time share what they are sent, and do not read', async () => {
+    server = await start({ connectionStateRecovery: {} })
+    const sessions = await away(12)
+    for (let n = 0; n < 20; n++) server.io.emit('missed', 'x'.repeat(900_000))
+    const back = await Promise.all(
+      sessions.map(async (auth) => {
+        const raw = new RawWebSocket(server.port)
+        await raw.until('"sid"')
+        raw.socket.pause()
+        return { raw, auth }
+      }),
+    )
+    const before = process.memoryUsage().arrayBuffers
+    for (const { raw, auth } of back) raw.send(`40${auth}`)
+    await expect.poll(() => server.io.stats().outbox.sessions).toBe(12)
+    const bytes = process.memoryUsage().arrayBuffers - before
+    for (const { raw } of back) raw.socket.destroy()
+
+    // Each has 18 MB to read.
+    expect(bytes).toBeLessThan(72_000_000)
+  })
+
+  it('[SIO-72, EIO-79] many who come back at once, and have missed much, leave a neighbour its turns', async () => {
+    server = await start({ connectionStateRecovery: {} })
+    const sessions = await away(10)
+    for (let n = 0; n < 30_000; n++) server.io.emit('missed', n)
+    let recovered = 0
+    server.io.on('connection', (socket) => {
+      if (socket.recovered) recovered++
+      socket.on('echo', (ack: (count: number) => void) => ack(recovered))
+    })
+    const neighbour = await new RawWebSocket(server.port).join()
+    const back = sessions.map((auth) => ({ raw: new RawWebSocket(server.port), auth }))
+    for (const { raw } of back) await raw.until('"sid"')
+    for (const { raw, auth } of back) raw.send(`40${auth}`)
+    neighbour.send('420["echo"]')
+    await neighbour.until('430[')
+    for (const { raw } of back) await raw.until('["missed",29999')
+
+    expect(Number(/430\[(\d+)\]/.exec(neighbour.received.toString('latin1'))![1])).toBeLessThan(5)
+    expect(recovered).toBe(10)
   })
 
   it('[SIO-75, SIO-76] the log finds what a walk over everything finds, within its bytes', async () => {
