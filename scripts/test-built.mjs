@@ -60,8 +60,8 @@ try {
       dependencies: Object.fromEntries(
         tarballs.map((file) => [packageOf(file), `file:./${file}`]),
       ),
-      // Not ours: projects with an older compiler read our declarations too (declarations.test.mjs).
-      devDependencies: { typescript: '5.9.3', '@types/node': '20.19.25' },
+      // Not ours: projects with an older compiler read our declarations too (declarations.test.mjs), and servers are bundled (bundled.test.mjs).
+      devDependencies: { esbuild: '0.28.2', typescript: '5.9.3', '@types/node': '20.19.25' },
     }),
   )
   must('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: project })

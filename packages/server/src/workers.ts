@@ -7,7 +7,6 @@ import type { DrainOptions } from './drain.ts'
 import type { WorkerFigures } from './workers/messages.ts'
 import { Primary } from './workers/primary.ts'
 import type { WorkerState } from './workers/worker-process.ts'
-import { serveWorker } from './workers/worker.ts'
 
 /** How many processes, and how they end. */
 export interface WorkersOptions {
@@ -104,6 +103,8 @@ export async function startWorkers(
   options: WorkersOptions = {},
 ): Promise<Workers | undefined> {
   if (cluster.isPrimary) return Primary.start(options)
+  // Not before: the primary has no use for the server, with which this shares its state.
+  const { serveWorker } = await import('./workers/worker.ts')
   const server = await run({ number: cluster.worker!.id, cluster: 'in-host' })
   await serveWorker(server, options.drain)
   return undefined
