@@ -17,8 +17,9 @@ const base: UserConfig = {
 const REQUIRED = /^(?:const|let) (\w+) = require\(("(?:\.\/|@tidewire\/|node:)[^"]+")\);$/gm
 
 /**
- * perf: what a chunk takes from another one, or from our own packages, it keeps in constants: a call then costs what it costs within a chunk. As
- * `require_core.f()` each call would look the function up. Lines keep their number, so the map stays near enough.
+ * perf: what a chunk takes from another one, from our packages or from Node it keeps in constants: a call then costs what it costs within a chunk. As
+ * `require_core.f()` each call would look the function up. Nothing of that changes after it is loaded; what is used as a whole stays as it is. Lines
+ * keep their numbers, columns of the source map are off where a name was replaced.
  */
 function constants(): TsdownPlugin {
   return {
@@ -28,15 +29,16 @@ function constants(): TsdownPlugin {
       let text = code
       for (const [line, variable, path] of code.matchAll(REQUIRED)) {
         const names = new Set<string>()
-        const use = new RegExp(`\\(0, ${variable}\\.(\\w+)\\)|\\b${variable}\\.(\\w+)\\b`, 'g')
-        const rest = text.replace(line, '').replace(use, (_, called?: string, read?: string) => {
-          names.add((called ?? read)!)
-          return `${variable}$${called ?? read}`
+        const uses = new RegExp(`\\(0, ${variable}\\.(\\w+)\\)|\\b${variable}\\.(\\w+)\\b`, 'g')
+        const replaced = text.replace(uses, (_, called?: string, read?: string) => {
+          const name = (called ?? read)!
+          names.add(name)
+          return `${variable}$${name}`
         })
-        if (names.size === 0) continue
-        if (new RegExp(`\\b${variable}\\b(?!\\$)`).test(rest)) continue
+        const isUsedAsAWhole = new RegExp(`\\b${variable}\\b(?!\\$)`).test(replaced.replace(line, ''))
+        if (names.size === 0 || isUsedAsAWhole) continue
         const list = [...names].map((name) => `${name}: ${variable}$${name}`).join(', ')
-        text = text.replace(line, () => `const { ${list} } = require(${path});`).replace(use, (_, called?: string, read?: string) => `${variable}$${called ?? read}`)
+        text = replaced.replace(line, () => `const { ${list} } = require(${path});`)
       }
       return { code: text, map: null }
     },
@@ -54,7 +56,10 @@ function wrappers(names: readonly string[], extension: string): TsdownPlugin {
         const chunk = bundle[`${name}${extension}`]
         if (chunk?.type !== 'chunk') continue
         const values = [...chunk.exports].toSorted().join(', ')
-        writeFileSync(join(dir!, `${name}.mjs`), `import all from './${name}${extension}'\n\nexport const { ${values} } = all\n`)
+        writeFileSync(
+          join(dir!, `${name}.mjs`),
+          `import all from './${name}${extension}'\n\nexport const { ${values} } = all\n`,
+        )
         writeFileSync(join(dir!, `${name}.d.mts`), `export * from './${name}${extension}'\n`)
       }
     },
@@ -62,7 +67,9 @@ function wrappers(names: readonly string[], extension: string): TsdownPlugin {
 }
 
 /** CommonJS, once, and ES modules around those `modules` (default: all entries). See docs/decisions/0017-one-copy.md. */
-export function commonJs(config: UserConfig & { modules?: readonly string[]; extension?: '.js' | '.cjs' } = {}): UserConfig {
+export function commonJs(
+  config: UserConfig & { modules?: readonly string[]; extension?: '.js' | '.cjs' } = {},
+): UserConfig {
   const { modules = ['index'], extension = '.cjs', outputOptions, ...rest } = config
   return {
     ...base,

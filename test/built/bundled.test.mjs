@@ -40,10 +40,17 @@ for (const format of ['cjs', 'esm']) {
       outfile,
       logLevel: 'error',
       // As its documentation says for packages that require what Node brings.
-      ...(format === 'esm' && { banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)" } }),
+      ...(format === 'esm' && {
+        banner: {
+          js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)",
+        },
+      }),
     })
     writeFileSync(join(folder, 'package.json'), '{}')
 
-    assert.equal(execFileSync(process.execPath, [outfile], { cwd: folder, encoding: 'utf8' }), '["x",true,true]\n')
+    assert.equal(
+      execFileSync(process.execPath, [outfile], { cwd: folder, encoding: 'utf8' }),
+      '["x",true,true]\n',
+    )
   })
 }

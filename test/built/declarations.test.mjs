@@ -54,9 +54,22 @@ export function check(server: Server, socket: Socket<DefaultEventsMap, DefaultEv
 export type Both = ExtendedError | EventsMap
 `
 
+/** A class is one type, whichever way its declaration is found: private members make two copies of it two types. */
+const REQUIRED = `
+import { Adapter } from 'tidewire/adapter'
+import { Server, Socket } from 'tidewire'
+export declare function take(server: Server, socket: Socket, adapter: Adapter): void
+`
+const IMPORTED = `
+import type { Server, Socket } from 'tidewire'
+import { take } from './required.cjs'
+export const hand = (server: Server, socket: Socket): void => take(server, socket, server.of('/').adapter)
+`
+
 const CASES = [
   { name: 'node10 and CommonJS', files: { application: APPLICATION, paths: OFFICIAL_PATHS }, options: { module: 'commonjs', moduleResolution: 'node10' } },
   { name: 'node16', files: { application: APPLICATION }, options: { module: 'node16', moduleResolution: 'node16' } },
+  { name: 'node16, both kinds of modules', files: { 'required.cts': REQUIRED, 'imported.mts': IMPORTED }, options: { module: 'node16', moduleResolution: 'node16' } },
   { name: 'bundler', files: { application: APPLICATION }, options: { module: 'esnext', moduleResolution: 'bundler' } },
 ]
 
@@ -66,12 +79,12 @@ for (const { name, files, options } of CASES) {
     const folder = mkdtempSync(join(process.cwd(), 'declarations-'))
     try {
       writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: options.module === 'commonjs' ? 'commonjs' : 'module' }))
-      for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, `${file}.ts`), text)
+      for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file.includes('.') ? file : `${file}.ts`), text)
       writeFileSync(
         join(folder, 'tsconfig.json'),
         JSON.stringify({
           compilerOptions: { target: 'es2022', lib: ['es2023', 'dom'], strict: true, noEmit: true, types: ['node'], ...options },
-          include: ['*.ts'],
+          include: ['*.ts', '*.cts', '*.mts'],
         }),
       )
       const compiler = join(process.cwd(), 'node_modules/typescript/bin/tsc')

@@ -12,9 +12,21 @@ const dist = dirname(require.resolve('tidewire'))
 
 /** What a fresh process prints as JSON. */
 const inProcess = (program, type = 'module') =>
-  JSON.parse(execFileSync(process.execPath, [`--input-type=${type}`, '-e', program], { encoding: 'utf8', cwd: import.meta.dirname }))
+  JSON.parse(
+    execFileSync(process.execPath, [`--input-type=${type}`, '-e', program], {
+      encoding: 'utf8',
+      cwd: import.meta.dirname,
+    }),
+  )
 
-for (const name of ['tidewire', 'tidewire/adapter', 'tidewire/bun', 'tidewire/workers', '@tidewire/protocol', '@tidewire/cluster']) {
+for (const name of [
+  'tidewire',
+  'tidewire/adapter',
+  'tidewire/bun',
+  'tidewire/workers',
+  '@tidewire/protocol',
+  '@tidewire/cluster',
+]) {
   void test(`[API-28] ${name} is the same by require and by import on Node ${process.versions.node}`, async () => {
     const required = require(name)
     // Names that only this Node's reader of CommonJS sees.
@@ -27,14 +39,24 @@ for (const name of ['tidewire', 'tidewire/adapter', 'tidewire/bun', 'tidewire/wo
 }
 
 void test('[API-28] an adapter, an error and a parser are the same from each package', async () => {
-  const { Adapter, ProtocolError, Server, SessionAwareAdapter, TidewireError, msgpackParser } = require('tidewire')
+  const {
+    Adapter,
+    ProtocolError,
+    Server,
+    SessionAwareAdapter,
+    TidewireError,
+    msgpackParser,
+  } = require('tidewire')
   const adapters = await import('tidewire/adapter')
   const protocol = await import('@tidewire/protocol')
 
   assert.equal(adapters.Adapter, Adapter)
   assert.equal(adapters.SessionAwareAdapter, SessionAwareAdapter)
   assert.ok(adapters.ClusterAdapter.prototype instanceof Adapter)
-  assert.deepEqual([protocol.ProtocolError, protocol.TidewireError, protocol.msgpackParser], [ProtocolError, TidewireError, msgpackParser])
+  assert.deepEqual(
+    [protocol.ProtocolError, protocol.TidewireError, protocol.msgpackParser],
+    [ProtocolError, TidewireError, msgpackParser],
+  )
   class Own extends adapters.Adapter {}
   const io = new Server(createServer(), { adapter: Own })
   assert.ok(io.of('/').adapter instanceof Own)
@@ -56,7 +78,11 @@ void test('[API-28] a server that is required has one copy of the errors with th
 
 for (const [how, type, load] of [
   ['require', 'commonjs', `require('tidewire')`],
-  ['import', 'module', `await import('tidewire'); const { createRequire } = await import('node:module'); const require = createRequire(import.meta.url)`],
+  [
+    'import',
+    'module',
+    `await import('tidewire'); const { createRequire } = await import('node:module'); const require = createRequire(import.meta.url)`,
+  ],
 ]) {
   void test(`[API-28] ${how} loads the files of the official package under their names, and one chunk with all that runs`, () => {
     const loaded = inProcess(

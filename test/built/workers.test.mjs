@@ -38,10 +38,16 @@ for (const [file, text] of Object.entries(PROGRAMS)) {
     const folder = mkdtempSync(join(process.cwd(), 'workers-'))
     writeFileSync(join(folder, file), text)
     const port = await freePort()
-    const child = spawn(process.execPath, [join(folder, file)], { env: { ...process.env, TEST_PORT: String(port) }, stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [join(folder, file)], {
+      env: { ...process.env, TEST_PORT: String(port) },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     const closed = once(child, 'close')
     try {
-      const [line] = await Promise.race([once(child.stdout.setEncoding('utf8'), 'data'), closed.then(([code]) => assert.fail(`ended with ${code}`))])
+      const [line] = await Promise.race([
+        once(child.stdout.setEncoding('utf8'), 'data'),
+        closed.then(([code]) => assert.fail(`ended with ${code}`)),
+      ])
       const pids = JSON.parse(line)
       assert.equal(pids.length, 2)
       for (const transports of [['polling'], ['websocket'], ['polling', 'websocket']]) {
