@@ -157,3 +157,19 @@ it('[API-17] may have a path of its own, and is off by default', async () => {
   server = await start()
   expect((await send(server.port, 'GET', '/socket.io/health')).status).toBe(400)
 })
+
+it.each([3, 4])('[EIO-76] EIO=%i: what is sent in the turn of io.close() comes before the end', async (eio) => {
+  server = await start()
+  const socket = await openSocket(eio)
+  const polling = await openPolling(eio)
+  const sockets = (): unknown[] => [...server.io.sockets.sockets.values()].filter(({ conn }) => conn.transport.writable)
+  const held = polling.get()
+  await expect.poll(() => sockets().length).toBe(2)
+  server.io.emit('last', 'words')
+  const closed = server.io.close()
+
+  expect(String(await socket.next())).toBe('42["last","words"]')
+  expect((await held).body).toContain('42["last","words"]')
+  await socket.end()
+  await closed
+})

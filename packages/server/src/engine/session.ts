@@ -394,8 +394,9 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     else this.#scheduleFlush()
   }
 
-  /** The server is shutting down: no waiting. */
+  /** The server is shutting down: no waiting. What was sent before, in the same turn perhaps, leaves if it can. */
   shutDown(): void {
+    if (this.hasUnsent) this.flush()
     this.#end('server shutting down')
   }
 
