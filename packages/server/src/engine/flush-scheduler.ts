@@ -1,31 +1,68 @@
-// One flush per loop turn: whatever was sent during a turn leaves at its end, all of a session in one write. What takes longer than its share of
-// the turn, a message to ten thousand, goes on in the next ones: who is answered meanwhile does not wait for the end of it.
+// One flush per loop turn: whatever was sent during a turn leaves at its end, all of a session in one write. Where thousands have something to get,
+// the rest leaves at the ends of the next turns: a broadcast to a large room holds nobody else up (docs/decisions/0011).
 import { LIMITS } from '../limits.ts'
 
 export interface Flushable {
   flush(): void
 }
 
-/** Of what this turn has sent, and as long again of what is left of earlier ones. */
-const SHARE_MS = LIMITS.turnTime.default / 2
+const TURN_MS = LIMITS.turnTime.default
 /** perf: between two looks at the clock. */
 const FLUSHES_PER_LOOK = 32
 
-let dirty: Flushable[] = []
-/** What is left of earlier turns, from `next` on. */
-let backlog: Flushable[] = []
-let next = 0
+/** First come, first served. */
+class FlushQueue {
+  #targets: Flushable[] = []
+  /** Those before have been flushed. */
+  #next = 0
+
+  get isEmpty(): boolean {
+    return this.#targets.length === 0
+  }
+
+  push(target: Flushable): void {
+    this.#targets.push(target)
+  }
+
+  /** Those that are there now, until it is time: some in any case. */
+  flushUntil(end: number): void {
+    const targets = this.#targets
+    const count = targets.length
+    while (this.#next < count) {
+      const stop = Math.min(count, this.#next + FLUSHES_PER_LOOK)
+      while (this.#next < stop) targets[this.#next++]!.flush()
+      if (this.#next < count && performance.now() >= end) break
+    }
+    // Also those that were added meanwhile stay.
+    this.#targets = this.#next === targets.length ? [] : targets.slice(this.#next)
+    this.#next = 0
+  }
+
+  flushAll(): void {
+    while (!this.isEmpty) this.flushUntil(Infinity)
+  }
+}
+
+/** Of sessions that have something for themselves. */
+const own = new FlushQueue()
+/** Of those that have nothing but what many get: they come after the others. */
+const shared = new FlushQueue()
 let isScheduled = false
 let isFlushedAtExit = false
 
-export function scheduleFlush(target: Flushable): void {
-  dirty.push(target)
+/** `isForMany`: what it has to flush goes to others too. May be called again without, and then comes sooner. */
+export function scheduleFlush(target: Flushable, isForMany: boolean): void {
+  if (isForMany) shared.push(target)
+  else own.push(target)
   if (isScheduled) return
   schedule()
   if (isFlushedAtExit) return
   isFlushedAtExit = true
   // compat: what a handler of SIGTERM has sent before `process.exit()` leaves. Node writes at once what the network takes.
-  process.once('exit', flushAll)
+  process.once('exit', () => {
+    own.flushAll()
+    shared.flushAll()
+  })
 }
 
 function schedule(): void {
@@ -35,39 +72,12 @@ function schedule(): void {
 
 function flushTurn(): void {
   isScheduled = false
-  const batch = dirty
-  dirty = []
-  let done = 0
+  const start = performance.now()
   try {
-    const end = batch.length + backlog.length - next > FLUSHES_PER_LOOK ? performance.now() + SHARE_MS : Infinity
-    while (done < batch.length && (done % FLUSHES_PER_LOOK !== FLUSHES_PER_LOOK - 1 || performance.now() < end)) batch[done++]!.flush()
-    if (next < backlog.length) flushBacklog()
+    if (!own.isEmpty) own.flushUntil(start + TURN_MS)
+    // Half a turn in any case.
+    if (!shared.isEmpty) shared.flushUntil(Math.max(start + TURN_MS, performance.now() + TURN_MS / 2))
   } finally {
-    // Also after an error, which is the application's: a stream or a WebSocket of its own may throw.
-    if (done < batch.length) {
-      backlog = next < backlog.length ? backlog.slice(next).concat(batch.slice(done)) : batch.slice(done)
-      next = 0
-    }
-    if (next < backlog.length && !isScheduled) schedule()
+    if (!isScheduled && !(own.isEmpty && shared.isEmpty)) schedule()
   }
-}
-
-function flushBacklog(): void {
-  const end = performance.now() + SHARE_MS
-  do {
-    const stop = Math.min(backlog.length, next + FLUSHES_PER_LOOK)
-    while (next < stop) backlog[next++]!.flush()
-  } while (next < backlog.length && performance.now() < end)
-  if (next < backlog.length) return
-  backlog = []
-  next = 0
-}
-
-/** At the end of the process: there is no later turn. */
-function flushAll(): void {
-  const batch = backlog.slice(next).concat(dirty)
-  backlog = []
-  next = 0
-  dirty = []
-  for (const target of batch) target.flush()
 }

@@ -29,6 +29,7 @@ export class OutgoingMessage implements EnginePacket {
   #frameV4: Buffer | undefined
   #frameV3: Buffer | undefined
   #isShared = false
+  #isQueued = false
   #payloadBytes = 0
 
   constructor(data: string | Uint8Array, type: EnginePacketType = 'message') {
@@ -88,6 +89,13 @@ export class OutgoingMessage implements EnginePacket {
     const wasShared = this.#isShared
     this.#isShared = true
     return wasShared
+  }
+
+  /** Whether it waits, or has waited, for another session. */
+  queue(): boolean {
+    const wasQueued = this.#isQueued
+    this.#isQueued = true
+    return wasQueued
   }
 
   /** Bytes of its frame. */

@@ -71,7 +71,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   #outboxBytes = 0
   /** Packets of the outbox's head that an edge is writing. */
   #inFlight = 0
-  #isFlushScheduled = false
+  #flush: 'none' | 'with those of many' | 'own' = 'none'
   #timing: Timing = 'idle'
   #lastPacketAt = 0
 
@@ -182,7 +182,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
       this.#end('transport error', slow)
       return
     }
-    this.#scheduleFlush()
+    this.#scheduleFlush(message.queue())
   }
 
   /**
@@ -193,15 +193,15 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     return this.#edge === undefined || !this.#edge.writable || this.#outboxBytes > LIMITS.outboxBurst.default * this.#context.maxOutboxBytes
   }
 
-  #scheduleFlush(): void {
-    if (this.#isFlushScheduled) return
-    this.#isFlushScheduled = true
-    scheduleFlush(this)
+  #scheduleFlush(isForMany = false): void {
+    if (this.#flush === 'own' || (isForMany && this.#flush !== 'none')) return
+    this.#flush = isForMany ? 'with those of many' : 'own'
+    scheduleFlush(this, isForMany)
   }
 
   /** Called by the scheduler at the end of a turn. */
   flush(): void {
-    this.#isFlushScheduled = false
+    this.#flush = 'none'
     const edge = this.#edge
     if (edge === undefined || this.readyState === 'closed' || this.#inFlight > 0 || !edge.writable) return
     if (this.#outbox.length > 0) {
