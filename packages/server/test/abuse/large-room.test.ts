@@ -34,7 +34,7 @@ async function startCrowd(): Promise<{ crowd: RawWebSocket[]; neighbour: RawWebS
   return { crowd, neighbour, flushed: () => flushed - before }
 }
 
-it('[EIO-65] what one socket gets is not behind a broadcast to many that was sent before it', async () => {
+it('[EIO-100] what one socket gets is not behind a broadcast to many that was sent before it', async () => {
   const { crowd, neighbour, flushed } = await startCrowd()
   neighbour.send('42["publish",1]')
   neighbour.send('420["echo"]')
@@ -45,7 +45,7 @@ it('[EIO-65] what one socket gets is not behind a broadcast to many that was sen
   expect(flushedBefore).toBeLessThan(CROWD / 2)
 })
 
-it('[EIO-65] each of many gets several broadcasts, and what is for itself, in order', async () => {
+it('[EIO-100] each of many gets several broadcasts, and what is for itself, in order', async () => {
   const { crowd, neighbour } = await startCrowd()
   const last = crowd.at(-1)!
   for (let n = 1; n <= 20; n++) {

@@ -28,10 +28,10 @@ function flushAll(isDone: () => boolean): void {
 
 it('[EIO-100] who is answered while a message to very many leaves does not wait for the end of it', () => {
   const flushed: string[] = []
-  for (let n = 0; n < 500; n++) scheduleFlush(slow(`member ${n}`, flushed))
+  for (let n = 0; n < 500; n++) scheduleFlush(slow(`member ${n}`, flushed), true)
   vi.advanceTimersToNextTimer()
   const before = flushed.length
-  scheduleFlush({ flush: () => void flushed.push('neighbour') })
+  scheduleFlush({ flush: () => void flushed.push('neighbour') }, false)
   flushAll(() => flushed.length === 501)
 
   expect(before).toBeLessThan(100)
@@ -41,11 +41,11 @@ it('[EIO-100] who is answered while a message to very many leaves does not wait 
 
 it('[EIO-100] what is left of earlier turns goes on, however much the later ones send', () => {
   const flushed: string[] = []
-  for (let n = 0; n < 200; n++) scheduleFlush(slow('early', flushed))
+  for (let n = 0; n < 200; n++) scheduleFlush(slow('early', flushed), true)
   let turns = 0
   while (flushed.filter((name) => name === 'early').length < 200 && turns < 100) {
     turns++
-    for (let n = 0; n < 100; n++) scheduleFlush(slow('late', flushed))
+    for (let n = 0; n < 100; n++) scheduleFlush(slow('late', flushed), false)
     vi.advanceTimersToNextTimer()
   }
 
@@ -61,9 +61,9 @@ it('[EIO-79] an error in the flush of one takes it from no other', () => {
     flush() {
       throw new Error('a stream of the application')
     },
-  })
-  scheduleFlush({ flush: () => void flushed.push('second') })
-  scheduleFlush({ flush: () => void flushed.push('third') })
+  }, false)
+  scheduleFlush({ flush: () => void flushed.push('second') }, false)
+  scheduleFlush({ flush: () => void flushed.push('third') }, true)
 
   expect(() => vi.advanceTimersToNextTimer()).toThrow('a stream of the application')
   flushAll(() => flushed.length === 2)
