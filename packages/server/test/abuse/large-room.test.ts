@@ -15,7 +15,7 @@ async function startCrowd(): Promise<{ crowd: RawWebSocket[]; neighbour: RawWebS
   let flushed = 0
   server.io.on('connection', (socket) => {
     socket.on('join', () => {
-      socket.join('crowd')
+      void socket.join('crowd')
       socket.conn.on('flush', () => {
         flushed++
         const end = performance.now() + 1
