@@ -303,7 +303,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
       if (this.#edge?.writable && this.#outbox.length === 0) this.#push(NOOP)
       return
     }
-    if (packet.type !== 'upgrade' || this.readyState !== 'open') {
+    if (packet.type !== 'upgrade') {
       this.#forgetProbe()
       probe.close()
       return
@@ -323,10 +323,10 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
       this.#outboxBytes = this.#outbox.reduce((bytes, message) => bytes + message.byteLength, 0)
       this.#inFlight = 0
     }
-    if (probe.keepsHeartbeat === true) this.#context.wheel.cancel(this)
+    if (probe.keepsHeartbeat === true && this.readyState === 'open') this.#context.wheel.cancel(this)
     former?.detach()
     this.#tell('upgrade', probe)
-    if (this.#outbox.length > 0) this.#scheduleFlush()
+    if (this.#outbox.length > 0 || this.readyState === 'closing') this.#scheduleFlush()
   }
 
   /** True: what this edge tells comes after what the former one is reading (spec: EIO-66). */
@@ -381,7 +381,8 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
     // A client that is gone must not be waited for longer than without the close.
     if (this.#timing === 'pong due') this.#timing = 'close'
     else this.#setTimer('close', Math.min(CLOSE_TIMEOUT_MS, this.#context.pingInterval + this.#context.pingTimeout))
-    this.#probe?.close({ discard: true })
+    // A client that has its answer may have said `5` already, and asks by polling no more: then the new transport says that all is over (spec: EIO-68).
+    if (discard === true || !this.#isProbeAnswered) this.#probe?.close({ discard: true })
     if (discard === true) {
       this.#outbox = EMPTY
       this.#outboxBytes = 0

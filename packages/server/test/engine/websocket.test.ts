@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
 import type { Socket } from 'node:net'
+import type { Socket as ServerSocket } from 'tidewire'
 import { RawWebSocket } from '@tidewire/testkit/raw-websocket'
 import { afterEach, describe, expect, it } from 'vitest'
 import { PollingClient, send, start, websocket, WireSocket } from '../start.ts'
@@ -294,6 +295,55 @@ describe('upgrade', () => {
     await probe.end()
 
     expect((await client.post('40')).body).toBe('ok')
+  })
+
+  it.each(['disconnect', 'drain'] as const)('[EIO-68] a client that says `5` while the server closes its session (%s) gets what was sent, and the end', async (how) => {
+    server = await start()
+    let socket!: ServerSocket
+    const reasons: string[] = []
+    server.io.on('connection', (connected) => {
+      socket = connected
+      socket.conn.on('close', (reason) => reasons.push(reason))
+    })
+    const client = await new PollingClient(server.port).connect()
+    await client.post('40')
+    await client.get()
+    const probe = open(websocket(4, `&sid=${client.sid}`))
+    await probe.until('the open', () => probe.ws.readyState === 1)
+    const held = client.get()
+    probe.ws.send('2probe')
+    expect(await probe.next()).toBe('3probe')
+    expect((await held).body).toBe('6')
+    socket.emit('bye')
+    const drained = how === 'drain' ? server.io.drain({ spread: 0, timeout: 60_000 }) : socket.disconnect(true)
+    probe.ws.send('5')
+
+    expect(await probe.next()).toBe('42["bye"]')
+    if (how === 'disconnect') expect(await probe.next()).toBe('41')
+    await probe.end()
+    await drained
+    expect(reasons).toEqual([how === 'drain' ? 'server shutting down' : 'forced close'])
+    expect(server.io.engine.clientsCount).toBe(0)
+  })
+
+  it('[EIO-68] a client that polls on while the server closes its session is told so by polling', async () => {
+    server = await start()
+    const connected = new Promise<ServerSocket>((resolve) => server.io.on('connection', resolve))
+    const client = await new PollingClient(server.port).connect()
+    await client.post('40')
+    await client.get()
+    const probe = open(websocket(4, `&sid=${client.sid}`))
+    await probe.until('the open', () => probe.ws.readyState === 1)
+    probe.ws.send('2probe')
+    expect(await probe.next()).toBe('3probe')
+    expect((await client.get()).body).toBe('6')
+    const socket = await connected
+    socket.disconnect(true)
+
+    expect((await client.get()).body).toBe('41')
+    expect((await client.get()).body).toBe('1')
+    await probe.end()
+    expect(server.io.engine.clientsCount).toBe(0)
   })
 
   it('[EIO-64] refuses a second probe', async () => {
