@@ -175,6 +175,30 @@ describe.skipIf(bun.skip !== undefined)('limits on Bun', () => {
     await isClosed('transport error', 'poll connection closed prematurely')
   })
 
+  it('[API-42] a poll whose client goes while its answer waits to be compressed ends its session', async () => {
+    const urls = await Promise.all(Array.from({ length: 16 }, async () => `${HANDSHAKE}&sid=${await open()}`))
+    for (const url of urls) {
+      await ask(url, { method: 'POST', body: '40' })
+      await ask(url)
+    }
+    const stopping = new AbortController()
+    const polls = urls.map((url, index) =>
+      fetch(`http://127.0.0.1:${port}${url}`, index === 15 ? { signal: stopping.signal } : {}).then(
+        async (answer) => (await answer.text()).length,
+        () => 'gone',
+      ),
+    )
+    const neighbour = await client()
+    await neighbour.timeout(40_000).emitWithAck('echo', 1)
+    neighbour.emit('fat for all')
+    await Promise.race(polls)
+    stopping.abort()
+
+    expect(await polls[15]).toBe('gone')
+    await isClosed('transport error', 'poll connection closed before')
+    for (const poll of polls.slice(0, 15)) expect(await poll).toBeGreaterThan(900_000)
+  })
+
   it('[API-42] middlewares see requests and set headers, and the session cookie is set, on polling and WebSocket', async () => {
     const polling = await ask(HANDSHAKE)
     expect(polling.headers.get('x-from-middleware')).toBe('yes')
@@ -203,6 +227,8 @@ describe.skipIf(bun.skip !== undefined)('limits on Bun', () => {
     expect(stats.traffic.packetsIn).toBeGreaterThan(0)
     const url = `${HANDSHAKE}&sid=${await open()}`
     const parked = ask(url)
+    // By then it is there.
+    await (await client()).timeout(40_000).emitWithAck('echo', 1)
     const gone = new Promise((resolve) => socket.once('disconnect', resolve))
     socket.emit('end')
     expect(await gone).toBe('transport close')

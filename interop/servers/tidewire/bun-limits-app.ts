@@ -25,6 +25,8 @@ io.on('connection', (socket) => {
     }
     next(0)
   })
+  // Long to compress.
+  socket.on('fat for all', () => io.emit('fat', Array.from({ length: 80_000 }, () => Math.random().toString(36)).join('').slice(0, 900_000)))
   socket.on('burst', (count: number) => {
     for (let n = 0; n < count; n++) socket.emit('n', n)
   })

@@ -107,8 +107,16 @@ export class BunExchange implements PollExchange {
     const encoding = body === undefined ? undefined : compression.encodingOf(answer, Buffer.byteLength(body), this.#req.headers)
     if (encoding === undefined) return this.#write(status, headers, body)
     headers['Content-Encoding'] = encoding
-    const isWanted = (): boolean => !this.#request.signal.aborted
-    compression.compress(body!, encoding, isWanted, (compressed) => this.#write(compressed === undefined ? 500 : status, headers, compressed))
+    const { signal } = this.#request
+    const isWanted = (): boolean => !signal.aborted
+    // While it is compressed, or waits for that.
+    const tellGone = (): void => this.handler?.handleUnwritten(this)
+    if (signal.aborted) return tellGone()
+    signal.addEventListener('abort', tellGone, { once: true })
+    compression.compress(body!, encoding, isWanted, (compressed) => {
+      signal.removeEventListener('abort', tellGone)
+      this.#write(compressed === undefined ? 500 : status, headers, compressed)
+    })
   }
 
   #write(status: number, own: Record<string, string>, body?: string | Uint8Array): void {
