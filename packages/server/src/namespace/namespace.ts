@@ -4,7 +4,7 @@ import type { Adapter, Room, SocketId } from '../adapter/adapter.ts'
 import { BroadcastOperator } from '../broadcast/operator.ts'
 import type { RemoteSocket } from '../broadcast/operator.ts'
 import type { Connection } from '../connection.ts'
-import { mustQueue, takeTurn } from '../engine/fair-turns.ts'
+import { isTurnOver, takeTurn } from '../engine/fair-turns.ts'
 import { callGuarded } from '../events/guarded.ts'
 import { LazyEmitter } from '../events/lazy-emitter.ts'
 import type {
@@ -154,7 +154,7 @@ export class Namespace<
       this.server.watchAdapter(restored.then(proceed, () => proceed(undefined)))
     }
     // What somebody has missed may be much: many who come back at once take turns.
-    if (!mustQueue(Infinity)) return resume()
+    if (!isTurnOver()) return resume()
     this.#beginJoin(client)
     takeTurn({ continueTurn: () => (client.isOpen ? this.#guardAdapter(client, resume) : proceed(undefined)) })
   }

@@ -99,11 +99,11 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
       if (text !== undefined) return this.#handOver(this.#socket.write(text, 'latin1'), 1)
     }
     let bytes: Buffer
-    if (this.supportsBinary && batch.length > 1 && batch.some(isLarge)) return this.#deliverLarge(batch)
     if (!this.supportsBinary) {
       bytes = Buffer.concat(batch.map((message) => (message.isBinary ? message.base64Frame(protocol) : message.frame(protocol))))
     } else if (batch.length === 1) bytes = batch[0]!.frame(protocol)
     else if (lastFlush !== undefined && lastFlush.revision === protocol && isSame(lastFlush.batch, batch)) bytes = lastFlush.bytes
+    else if (batch.some(isLarge)) return this.#deliverLarge(batch)
     else {
       bytes = concatFrames(batch, protocol)
       lastFlush = { revision: protocol, batch: batch.slice(), bytes }
