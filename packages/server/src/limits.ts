@@ -118,7 +118,7 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
     default: 10,
     unit: 'ms',
     consequence:
-      'a slice ends when its handlers have taken this long; connections with more to handle take turns, and those for which this turn has no time left wait for the next',
+      'a slice ends when its handlers have taken this long; connections with more to handle, or that end, take turns, and those for which this turn has no time left wait for the next; what many get at once is written for twice as long a turn, and the rest in the next ones',
     reason: 'many such clients together must not keep their neighbours waiting either',
   },
   heldUpgradeBytes: {
