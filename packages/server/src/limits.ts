@@ -174,7 +174,7 @@ export const LIMITS: Readonly<Record<LimitName | RoutineLimitName, Limit>> = {
   pongBytes: {
     default: 65_536,
     unit: 'bytes',
-    consequence: 'WebSocket pings are not answered while this much waits to be written',
+    consequence: 'WebSocket pings and probes are not answered while this much waits to be written',
     reason: 'a peer that pings and does not read must not fill the memory',
   },
   // ---- what a client does not read

@@ -10,6 +10,7 @@ import type { Owner } from '../engine/door.ts'
 import type { EngineOptions } from '../engine/engine-options.ts'
 import { PONG_PROBE } from '../engine/outgoing-message.ts'
 import type { OutgoingMessage } from '../engine/outgoing-message.ts'
+import { LIMITS } from '../limits.ts'
 import { RelayedFrames } from './relayed-frames.ts'
 
 /** What is used of a WebSocket of `ws` and its kin. */
@@ -19,6 +20,8 @@ interface ForeignWebSocket {
   on(event: 'error', listener: (error: Error) => void): unknown
   send(data: string | Uint8Array, options: object, callback: (error?: Error | null) => void): void
   close(code?: number, reason?: string): void
+  /** Bytes that wait to be written. */
+  readonly bufferedAmount?: number
   terminate?(): void
   pause?(): void
   resume?(): void
@@ -147,8 +150,14 @@ export class ForeignWebSocketTransport implements WebSocketEdge {
       this.#session.handleMalformed(this, error)
       return
     }
-    if (packet.type === 'ping' && packet.data === 'probe' && this.#session.edge !== this) this.#send(PONG_PROBE, ignore)
+    if (packet.type === 'ping' && packet.data === 'probe' && this.#session.edge !== this) this.#answerProbe()
     this.#session.handlePacket(this, packet)
+  }
+
+  /** A peer that probes without a pause and reads no answers must not fill our memory. */
+  #answerProbe(): void {
+    if ((this.#ws.bufferedAmount ?? 0) < LIMITS.pongBytes.default) this.#send(PONG_PROBE, ignore)
+    else this.#session.handleLimit?.('pongBytes')
   }
 
   close(options?: { discard?: boolean; code?: number; reason?: string }): void {

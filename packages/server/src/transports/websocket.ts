@@ -251,7 +251,7 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
       return
     }
     if (packet.type === 'ping' && packet.data === 'probe' && this.#session.edge !== this) {
-      this.#writeFrame(PONG_PROBE.frame(this.#session.protocol))
+      this.#answerPing(PONG_PROBE.frame(this.#session.protocol))
     }
     this.#session.handlePacket(this, packet)
     this.#spend(encoded.length)
@@ -264,11 +264,15 @@ export class WebSocketTransport implements WebSocketEdge, FrameHandler, SocketOw
   }
 
   handlePing(data: Uint8Array): void {
-    // A peer that sends pings and reads no pongs must not fill our memory.
     if (this.#isClosing) return
-    if (this.#socket.writableLength < LIMITS.pongBytes.default) this.#writeFrame(encodeFrame(OPCODE.PONG, data))
-    else this.#session.handleLimit?.('pongBytes')
+    this.#answerPing(encodeFrame(OPCODE.PONG, data))
     this.#spend(PONG_COST)
+  }
+
+  /** A peer that sends pings and reads no pongs must not fill our memory. */
+  #answerPing(pong: Uint8Array): void {
+    if (this.#socket.writableLength < LIMITS.pongBytes.default) this.#writeFrame(pong)
+    else this.#session.handleLimit?.('pongBytes')
   }
 
   handlePong(): void {

@@ -1,8 +1,10 @@
 // WebSockets of another make: `ws` with compression, and a class given as `wsEngine`.
 import { createRequire } from 'node:module'
+import { maskedFrame } from '@tidewire/testkit/frames'
+import { RawWebSocket } from '@tidewire/testkit/raw-websocket'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { DEADLINE_MS, start, websocket } from '../start.ts'
+import { DEADLINE_MS, PollingClient, start, websocket } from '../start.ts'
 import type { Started } from '../start.ts'
 
 const require = createRequire(new URL('../../../../interop/package.json', import.meta.url))
@@ -49,6 +51,24 @@ describe('WebSockets of another make', () => {
     expect((await told)[0]).toBe('transport error')
     expect((await gone)[0]).toBe('transport close')
     expect(server.io.engine.clientsCount).toBe(0)
+  })
+
+  it.each(Object.keys(ENGINES))('[WS-12, EIO-63] %s: probes without a pause, whose answers are not read, are answered only so far', { timeout: 5 * DEADLINE_MS }, async (engine) => {
+    server = await start(ENGINES[engine as keyof typeof ENGINES])
+    const { sid } = await new PollingClient(server.port).connect()
+    const raw = new RawWebSocket(server.port, websocket(4, `&sid=${sid}`))
+    await raw.until('101')
+    raw.socket.pause()
+    const probes = Buffer.concat(Array.from({ length: 20_000 }, () => maskedFrame('2probe')))
+    const flood = (): void => {
+      while (!raw.isClosed && raw.socket.write(probes));
+    }
+    raw.socket.on('drain', flood)
+    flood()
+
+    await expect.poll(() => server.io.stats().limits.pongBytes, { timeout: 4 * DEADLINE_MS }).toBeGreaterThan(0)
+    raw.socket.removeListener('drain', flood)
+    raw.socket.destroy()
   })
 
   it('[WS-12, SIO-33] closes with a reason that is cut to what fits', async () => {
