@@ -311,7 +311,8 @@ export class Server<
     const closed = this.httpServer === undefined ? Promise.resolve(undefined) : closeServer(this.httpServer)
     if (this.cluster !== undefined) await this.cluster.close(closed)
     await Promise.allSettled([...this._nsps.values()].map(async (namespace) => namespace.adapter.close()))
-    callback?.(await closed)
+    const error = await closed
+    callback?.(error)
   }
 
   // ---- namespaces

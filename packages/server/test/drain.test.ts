@@ -1,4 +1,5 @@
 // The orderly end of a node, by literal wire: what clients of each revision and transport get, and what balancers are told.
+import { RawWebSocket } from '@tidewire/testkit/raw-websocket'
 import { afterEach, expect, it, vi } from 'vitest'
 import { PollingClient, WireSocket, polling, send, start, websocket } from './start.ts'
 import type { Started } from './start.ts'
@@ -172,4 +173,22 @@ it.each([3, 4])('[EIO-76] EIO=%i: what is sent in the turn of io.close() comes b
   expect((await held).body).toContain('42["last","words"]')
   await socket.end()
   await closed
+})
+
+it('[API-10] io.close() resolves, with a callback or without, when the last connection has ended', async () => {
+  for (const callback of [[], [() => {}]]) {
+    server = await start()
+    const raw = await new RawWebSocket(server.port).join()
+    // It does not answer the close frame before it reads on.
+    raw.socket.pause()
+    let isClosed = false
+    const closed = server.io.close(...callback).then(() => (isClosed = true))
+    // A connection of the time after the call is refused, and that takes longer than a close that waits for nothing.
+    await expect(send(server.port, 'GET', polling(4))).rejects.toThrow()
+    await new Promise((resolve) => setImmediate(resolve))
+
+    expect(isClosed).toBe(false)
+    raw.socket.destroy()
+    await closed
+  }
 })
