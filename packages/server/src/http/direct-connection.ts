@@ -49,6 +49,9 @@ const MAX_AHEAD_BYTES = LIMITS.directAheadBytes.default
 /** ... and how little of it is left when it is read again: what is read is put behind what is left, which would cost more than the requests. */
 const LOW_AHEAD_BYTES = MAX_AHEAD_BYTES / 4
 
+/** One is the turn in which it is read. */
+const TURNS_AFTER_END = 2
+
 /** perf: few connections ever wait for a body; no field for it in all the others. */
 const expectations = new WeakMap<Socket, () => void>()
 
@@ -66,6 +69,8 @@ export class DirectConnection implements SocketOwner {
   #isKeptAlive = true
   /** The next of the requests that were sent ahead has its turn. */
   #isReadingOn = false
+  /** The client sends no more, and what it had sent ahead is not all answered: for so many turns more the request that is served may take. */
+  #turnsLeft = 0
   /**
    * Runs in the asynchronous context of the server's listeners for connections, as node:http runs its listeners.
    * perf: one of its own costs a third of a handshake, so only where one of them can have changed the context in which the server listens.
@@ -164,6 +169,8 @@ export class DirectConnection implements SocketOwner {
   }
 
   #handOver(): void {
+    // Nothing can be put back on a stream that has ended.
+    if (this.#turnsLeft > 0) return void this.#socket.end()
     const bytes = this.#bytes
     this.#bytes = EMPTY
     // It is waited for all the same.
@@ -228,7 +235,18 @@ export class DirectConnection implements SocketOwner {
 
   readOn(): void {
     this.#isReadingOn = false
-    if (this.state === 'idle' && this.#bytes.length > 0 && isOwned(this.#socket, this)) this.#readRequest()
+    if (this.state === 'idle' && this.#bytes.length > 0 && isOwned(this.#socket, this)) {
+      if (this.#turnsLeft > 0) this.#turnsLeft = TURNS_AFTER_END
+      this.#readRequest()
+    }
+    if (this.#turnsLeft > 0 && !this.#isReadingOn) this.#goOnAfterEnd()
+  }
+
+  /** A handshake is answered at the end of the turn; a poll that is held is not waited for, as node:http does not. */
+  #goOnAfterEnd(): void {
+    if (this.state !== 'busy' || --this.#turnsLeft === 0) return void this.#socket.end()
+    this.#isReadingOn = true
+    setImmediate(readOn, this)
   }
 
   // ---- close
@@ -242,7 +260,9 @@ export class DirectConnection implements SocketOwner {
   }
 
   socketEnded(): void {
-    this.#socket.end()
+    // node:http has answered by then what was sent ahead.
+    if (this.#isReadingOn) this.#turnsLeft = TURNS_AFTER_END
+    else this.#socket.end()
   }
 
   socketFailed(): void {

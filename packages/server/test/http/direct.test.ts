@@ -353,6 +353,31 @@ describe('on a shared server', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(200_000_000)
   })
 
+  it.each([true, false])('[HTTP-3] a client that has sent requests ahead and ends its half is answered first, directHttp %s', async (directHttp) => {
+    const { port } = await start(directHttp)
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    sockets.push(socket)
+    let text = ''
+    socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk))
+    const get = 'GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n'
+    socket.end(get.repeat(5))
+    await once(socket, 'end')
+
+    expect(text.match(/HTTP\/1\.1 200 OK/g)?.length).toBe(5)
+  })
+
+  it('[HTTP-3] a client that has ended its half is not handed to node:http', async () => {
+    const { port } = await start(true)
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    sockets.push(socket)
+    let text = ''
+    socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk))
+    socket.end('GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\nGET /other HTTP/1.1\r\nHost: x\r\n\r\n')
+    await once(socket, 'end')
+
+    expect(text).toMatch(/^HTTP\/1\.1 200 OK/)
+  })
+
   it('[HTTP-3] a client that is always ahead is read no further than it is answered', async () => {
     const { http, port } = await start(true)
     const accepted = once(http, 'connection') as Promise<[Socket]>
