@@ -92,6 +92,8 @@ export class Namespace<
   protected middlewares: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>[] = []
   /** Called when the last socket has left. */
   onEmpty: (() => void) | undefined
+  /** Called then too, and when those who have left may come back. @internal */
+  onDeserted: (() => void) | undefined
   /** Called when a socket has come in. @internal */
   onFilled: (() => void) | undefined
   /** Clients on their way in. */
@@ -255,7 +257,12 @@ export class Namespace<
 
   /** Nobody is in it, on the way in, or away and may come back. */
   get isEmpty(): boolean {
-    if (this.sockets.size > 0 || this.adapter.pendingSessions > 0) return false
+    return this.isDeserted && this.adapter.pendingSessions === 0
+  }
+
+  /** Nobody is in it, or on the way in. */
+  get isDeserted(): boolean {
+    if (this.sockets.size > 0) return false
     // A middleware may never say what it makes of a client that has gone.
     for (const client of this.#joining ?? []) if (client.isOpen) return false
     return true
@@ -263,7 +270,9 @@ export class Namespace<
 
   /** Somebody has left, or has not come in. */
   checkEmpty(): void {
-    if (this.isEmpty) this.onEmpty?.()
+    if (!this.isDeserted) return
+    this.onDeserted?.()
+    if (this.adapter.pendingSessions === 0) this.onEmpty?.()
   }
 
   #emitReserved(event: 'connect' | 'connection', socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {

@@ -54,7 +54,11 @@ export class ParentNamespace<
     child.inherit(this)
     this.children.add(child)
     this.server.adopt(child as Namespace<any, any, any, any>)
-    if (this.server.cleansUpChildren) child.onEmpty = () => this.#removeChild(child)
+    if (this.server.cleansUpChildren) {
+      child.onEmpty = () => {
+        if (child.isEmpty) this.#removeChild(child)
+      }
+    }
     return child
   }
 
@@ -63,12 +67,16 @@ export class ParentNamespace<
     const { server } = this
     const child = this.createChild(name)
     child.onFilled = () => server.emptyNamespaces.delete(child)
-    child.onEmpty ??= () => server.emptyNamespaces.add(child, () => this.#removeChild(child))
+    // Those who are away do not keep it for ever: in a family, a client could leave as many sessions behind as there are names.
+    child.onDeserted = () => {
+      if (this.children.has(child)) server.emptyNamespaces.add(child, () => this.#removeChild(child))
+    }
     return child
   }
 
   #removeChild(child: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
-    if (!child.isEmpty || !this.children.delete(child)) return
+    if (!child.isDeserted || !this.children.delete(child)) return
+    this.server.emptyNamespaces.delete(child)
     this.server.watchAdapter(child.adapter.close())
     this.server._nsps.delete(child.name)
   }

@@ -91,6 +91,25 @@ describe('namespaces of a family that nobody is in', () => {
     expect([...server.io._nsps.keys()]).toContain('/dyn-1')
   })
 
+  it.each([true, false])('[SIO-31] sessions of clients that are away keep no more of them than that, cleanupEmptyChildNamespaces %s', async (cleanupEmptyChildNamespaces) => {
+    server = await start({ maxEmptyNamespaces: 10, cleanupEmptyChildNamespaces, connectionStateRecovery: { maxDisconnectionDuration: 600_000 } })
+    server.io.of(/^\/dyn-\d+$/)
+    const client = await new RawWebSocket(server.port).join()
+    client.socket.write(connects(500))
+    await client.until('40/dyn-499,{"sid"')
+    const [, pid] = /40\/dyn-499,\{"sid":"[^"]+","pid":"([^"]+)"/.exec(client.received.toString('latin1'))!
+    client.socket.destroy()
+
+    // "/" is the eleventh, and was there before.
+    await expect.poll(() => server.io.stats().namespaces).toBe(11)
+    expect(server.io.stats().limits.maxEmptyNamespaces).toBe(490)
+    const again = new RawWebSocket(server.port)
+    await again.until('"sid"')
+    again.send(`40/dyn-499,{"pid":"${pid}"}`)
+    await again.until(`"pid":"${pid}"`)
+    expect(server.io.stats().namespaces).toBe(11)
+  })
+
   it('[SIO-31] are bounded when a middleware has let nobody in', async () => {
     server = await start({ maxEmptyNamespaces: 10 })
     server.io.of(/^\/dyn-\d+$/).use((_socket, next) => next(new Error('no')))
