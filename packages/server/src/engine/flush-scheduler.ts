@@ -15,9 +15,11 @@ const FLUSHES_PER_LOOK = 32
 /** First come, first served. */
 class FlushQueue {
   #targets: Flushable[] = []
+  /** A field, so that an exit in the middle of it finds where it was. */
+  #next = 0
 
   get isEmpty(): boolean {
-    return this.#targets.length === 0
+    return this.#next === this.#targets.length
   }
 
   push(target: Flushable): void {
@@ -27,23 +29,17 @@ class FlushQueue {
   /** Those that are there now, until it is time: some in any case. */
   flushUntil(end: number): void {
     const targets = this.#targets
-    this.#targets = []
     const count = targets.length
-    let next = 0
     try {
-      while (next < count) {
-        const stop = Math.min(count, next + FLUSHES_PER_LOOK)
-        while (next < stop) targets[next++]!.flush()
-        if (next < count && performance.now() >= end) break
+      while (this.#next < count) {
+        const stop = Math.min(count, this.#next + FLUSHES_PER_LOOK)
+        while (this.#next < stop) targets[this.#next++]!.flush()
+        if (this.#next < count && performance.now() >= end) break
       }
     } finally {
-      // Before those that were added meanwhile.
-      if (next < count) this.#targets = targets.slice(next).concat(this.#targets)
+      this.#targets = this.isEmpty ? [] : targets.slice(this.#next)
+      this.#next = 0
     }
-  }
-
-  flushAll(): void {
-    while (!this.isEmpty) this.flushUntil(Infinity)
   }
 }
 
@@ -63,10 +59,15 @@ export function scheduleFlush(target: Flushable, isForMany: boolean): void {
   if (isFlushedAtExit) return
   isFlushedAtExit = true
   // compat: what a handler of SIGTERM has sent before `process.exit()` leaves. Node writes at once what the network takes.
-  process.once('exit', () => {
-    own.flushAll()
-    shared.flushAll()
-  })
+  process.once('exit', flushAtExit)
+}
+
+/** Each once: a listener that sends more whenever something has left must not keep the process from its exit. */
+function flushAtExit(): void {
+  own.flushUntil(Infinity)
+  shared.flushUntil(Infinity)
+  // Sessions that were closed: what they had to send has left by now, and the close follows.
+  own.flushUntil(Infinity)
 }
 
 function schedule(): void {
