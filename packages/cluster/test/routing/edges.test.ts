@@ -133,6 +133,29 @@ describe('an edge', () => {
     slow.ws.terminate()
   })
 
+  it('[CLU-49] a session that moved to it with a ping open is closed in time, though its client reads nothing and says that it lives', async () => {
+    const { owner, edge } = await startTwo({ pingInterval: 300, pingTimeout: 2_000, maxOutboxBytes: 100e6 })
+    const connected = connectionOf(owner.io)
+    const client = await joined(owner)
+    const serverSocket = await connected
+    expect((await client.get()).body).toBe('2')
+    const socket = new WireSocket(edge.port, client.path().replace('polling', 'websocket'))
+    await once(socket.ws, 'open')
+    const upgrade = new Promise((resolve) => serverSocket.conn.once('upgrade', resolve))
+    socket.ws.send('5')
+    await upgrade
+    socket.ws.pause()
+    for (let n = 0; n < 40; n++) serverSocket.emit('block', 'x'.repeat(1e6))
+    serverSocket.disconnect(true)
+    const alive = setInterval(() => socket.ws.send('3'), 50)
+    try {
+      await expect.poll(() => owner.io.engine.clientsCount, { timeout: 12_000 }).toBe(0)
+    } finally {
+      clearInterval(alive)
+      socket.ws.terminate()
+    }
+  })
+
   it('[CLU-50] stops reading a client before its owner has handled what it has sent, and loses nothing', async () => {
     const received: number[] = []
     let bus!: PausableBus

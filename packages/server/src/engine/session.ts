@@ -323,7 +323,7 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
       this.#outboxBytes = this.#outbox.reduce((bytes, message) => bytes + message.byteLength, 0)
       this.#inFlight = 0
     }
-    if (probe.keepsHeartbeat === true && this.readyState === 'open') this.#context.wheel.cancel(this)
+    if (probe.keepsHeartbeat === true && this.readyState === 'open') this.#cancelTimer()
     former?.detach()
     this.#tell('upgrade', probe)
     if (this.#outbox.length > 0 || this.readyState === 'closing') this.#scheduleFlush()
@@ -351,6 +351,12 @@ export class Session extends LazyEmitter implements EngineSession, Owner, Flusha
   #setTimer(timing: Timing, delayMs: number): void {
     this.#timing = timing
     this.#context.wheel.schedule(this, delayMs)
+  }
+
+  /** A ping that was open is the other's now: `close()` must not count on its timer. */
+  #cancelTimer(): void {
+    this.#timing = 'idle'
+    this.#context.wheel.cancel(this)
   }
 
   handleTimer(): void {
