@@ -1,11 +1,28 @@
 // Fair turns between those who send more than a loop turn should handle. A reader spends its slice with every packet; when that is used up it
 // stops reading and asks for a turn, and so does one whose read comes when many others have used up the loop turn. Turns are given in order, for as
 // long as a loop turn has time for them; small reads never wait (docs/decisions/0011).
+import { AsyncResource } from 'node:async_hooks'
 import { LIMITS } from '../limits.ts'
 
 export interface Taker {
   /** Handles one slice more; takes another turn if that was not all. */
   continueTurn(): void
+}
+
+const CONTEXT_OPTIONS = { requireManualDestroy: true }
+
+/** Given in the asynchronous context in which it was asked for: a handler must not find what those of another client have entered. */
+class Turn extends AsyncResource {
+  readonly taker: Taker
+
+  constructor(taker: Taker) {
+    super('TIDEWIRE_TURN', CONTEXT_OPTIONS)
+    this.taker = taker
+  }
+
+  give(): void {
+    this.runInAsyncScope(this.taker.continueTurn, this.taker)
+  }
 }
 
 const SLICE = LIMITS.packetsPerTurn.default
@@ -22,7 +39,7 @@ let left = 0
 let untilLook = PACKETS_PER_LOOK
 /** Of the current slice, from its first look at the clock on. */
 let deadline = 0
-let waiting: Taker[] = []
+let waiting: Turn[] = []
 let isScheduled = false
 /** When the reads of this loop turn, of which the first large one has come, have had their time; 0 before that. */
 let turnEnd = 0
@@ -79,7 +96,7 @@ function forgetTurn(): void {
 }
 
 export function takeTurn(taker: Taker): void {
-  waiting.push(taker)
+  waiting.push(new Turn(taker))
   if (isScheduled) return
   isScheduled = true
   setImmediate(giveTurns)
@@ -87,22 +104,23 @@ export function takeTurn(taker: Taker): void {
 
 function giveTurns(): void {
   isScheduled = false
-  const takers = waiting
+  const turns = waiting
   waiting = []
   const end = performance.now() + TURN_MS
   let given = 0
   try {
     do {
-      current = takers[given]
+      const turn = turns[given++]!
+      current = turn.taker
       fillSlice()
-      takers[given++]!.continueTurn()
-    } while (given < takers.length && performance.now() < end)
+      turn.give()
+    } while (given < turns.length && performance.now() < end)
   } finally {
     // Also after an error, which is the application's: a wrapper around an answer may throw.
     current = undefined
-    if (given < takers.length) {
+    if (given < turns.length) {
       // Those who had none come before those who have had one.
-      waiting = takers.slice(given).concat(waiting)
+      waiting = turns.slice(given).concat(waiting)
       if (!isScheduled) {
         isScheduled = true
         setImmediate(giveTurns)
