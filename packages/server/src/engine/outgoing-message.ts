@@ -91,10 +91,10 @@ export class OutgoingMessage implements EnginePacket {
     return wasShared
   }
 
-  /** Whether it waits, or has waited, for another session. */
+  /** Whether it waits, or has waited, for another session. What answers one client is for that one, though one object serves all. */
   queue(): boolean {
     const wasQueued = this.#isQueued
-    this.#isQueued = true
+    this.#isQueued = this.type !== 'pong' && this.type !== 'noop'
     return wasQueued
   }
 

@@ -1,7 +1,7 @@
 // A broadcast to many takes long, and holds up none of those who are not in the room.
 import { RawWebSocket } from '@tidewire/testkit/raw-websocket'
 import { afterEach, expect, it } from 'vitest'
-import { start } from '../start.ts'
+import { start, websocket, WireSocket } from '../start.ts'
 import type { Started } from '../start.ts'
 
 let server: Started
@@ -41,6 +41,23 @@ it('[EIO-100] what one socket gets is not behind a broadcast to many that was se
   await neighbour.until('430[]')
   const flushedBefore = flushed()
   await Promise.all(crowd.map((member) => member.until('42["news",1]')))
+
+  expect(flushedBefore).toBeLessThan(CROWD / 2)
+})
+
+it('[EIO-100] nor is the answer to the ping of an EIO3 client', async () => {
+  const { crowd, neighbour, flushed } = await startCrowd()
+  const old = new WireSocket(server.port, websocket(3))
+  await old.until('the CONNECT', () => old.messages.includes('40'))
+  old.ws.send('2')
+  await old.until('a pong', () => old.messages.at(-1) === '3')
+  const count = old.messages.length
+  neighbour.send('42["publish",1]')
+  old.ws.send('2')
+  await old.until('a second pong', () => old.messages.length > count)
+  const flushedBefore = flushed()
+  await Promise.all(crowd.map((member) => member.until('42["news",1]')))
+  old.ws.terminate()
 
   expect(flushedBefore).toBeLessThan(CROWD / 2)
 })
