@@ -36,7 +36,8 @@ export class AnswerCompression {
   constructor(options: EngineOptions['httpCompression'] = true) {
     const { threshold = DEFAULT_THRESHOLD, ...zlib } = typeof options === 'object' ? options : {}
     this.#threshold = options === false ? Infinity : threshold
-    this.#options = zlib
+    // With `info` zlib gives an object instead of the bytes.
+    this.#options = { ...zlib, info: false }
     // What zlib does not take is told where it was given, and not with the first answer.
     if (Object.keys(zlib).length > 0) gzipSync('', zlib)
   }

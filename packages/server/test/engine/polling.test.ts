@@ -188,7 +188,7 @@ describe('polling', () => {
   })
 
   it.each([true, false])('[EIO-49] compresses as the options of zlib say, directHttp %s', async (directHttp) => {
-    const { connected } = await startWatched({ directHttp, httpCompression: { threshold: 100, level: 0 } })
+    const { connected } = await startWatched({ directHttp, httpCompression: { threshold: 100, level: 0, info: true } })
     const client = await joined()
     const socket = await connected
     const held = client.get({ headers: { 'Accept-Encoding': 'deflate' } })
