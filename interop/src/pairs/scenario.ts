@@ -4,7 +4,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { Server as HttpServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer as createNetServer } from 'node:net'
+import type { AddressInfo, Server as NetServer } from 'node:net'
 import { ID, normalise } from './normalise.ts'
 
 /** The packages of one pair, without their types: a scenario does what JavaScript may do. */
@@ -42,6 +43,26 @@ export interface Scenario {
 
 /** How long anything that must happen may take. */
 const DEADLINE_MS = 40_000
+
+const usedPorts = new Set<number>()
+
+/** One that no scenario has had: `io(url)` would find the Manager of that one. The server of a scenario cannot try, as it ends what is attached to it when it is closed. */
+async function unusedPort(): Promise<number> {
+  const tried: NetServer[] = []
+  try {
+    for (;;) {
+      const server = createNetServer().listen(0, '127.0.0.1')
+      tried.push(server)
+      await once(server, 'listening')
+      const { port } = server.address() as AddressInfo
+      if (usedPorts.has(port)) continue
+      usedPorts.add(port)
+      return port
+    }
+  } finally {
+    await Promise.all(tried.map((server) => new Promise((resolve) => server.close(resolve))))
+  }
+}
 
 export class Run {
   readonly trace: Trace = { server: [], client: [] }
@@ -93,9 +114,9 @@ export class Run {
   }
 
   async listen(http: HttpServer): Promise<void> {
-    http.listen(0, '127.0.0.1')
+    this.port = await unusedPort()
+    http.listen(this.port, '127.0.0.1')
     await once(http, 'listening')
-    this.port = (http.address() as AddressInfo).port
     this.atEnd(() => {
       http.closeAllConnections()
       http.close()
