@@ -83,6 +83,15 @@ async function sample(ask: 'sample' | 'silence' = 'sample'): Promise<Sample> {
   return result
 }
 
+/** The first message brings what the process has once and keeps: a listener for its exit. */
+async function warmUp(): Promise<void> {
+  const url = `http://127.0.0.1:${server.port}/socket.io/?EIO=4&transport=polling`
+  const opened = await (await fetch(url)).text()
+  const { sid } = JSON.parse(opened.slice(1)) as { sid: string }
+  await fetch(`${url}&sid=${sid}`, { method: 'POST', body: '1' })
+}
+
+await warmUp()
 const processors = cpus()
 const run: SoakRun = {
   at: new Date().toISOString().slice(0, 16).replace('T', ' '),
