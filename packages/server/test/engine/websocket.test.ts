@@ -249,10 +249,10 @@ describe('websocket', () => {
 })
 
 describe('upgrade', () => {
-  it('[EIO-60, EIO-61] moves to WebSocket without losing or reordering what is sent meanwhile', async () => {
+  /** A client of "/" whose probe has its answer, and whose poll has been released. */
+  async function probing(): Promise<{ client: PollingClient; probe: WireSocket; socket: ServerSocket }> {
     server = await start()
-    let emit!: (n: number) => void
-    server.io.on('connection', (socket) => (emit = (n) => socket.emit('n', n)))
+    const connected = new Promise<ServerSocket>((resolve) => server.io.on('connection', resolve))
     const client = await new PollingClient(server.port).connect()
     await client.post('40')
     await client.get()
@@ -262,6 +262,12 @@ describe('upgrade', () => {
     probe.ws.send('2probe')
     expect(await probe.next()).toBe('3probe')
     expect((await held).body).toBe('6')
+    return { client, probe, socket: await connected }
+  }
+
+  it('[EIO-60, EIO-61] moves to WebSocket without losing or reordering what is sent meanwhile', async () => {
+    const { client, probe, socket } = await probing()
+    const emit = (n: number): boolean => socket.emit('n', n)
     emit(1)
     expect((await client.get()).body).toBe('42["n",1]')
     emit(2)
@@ -298,22 +304,9 @@ describe('upgrade', () => {
   })
 
   it.each(['disconnect', 'drain'] as const)('[EIO-68] a client that says `5` while the server closes its session (%s) gets what was sent, and the end', async (how) => {
-    server = await start()
-    let socket!: ServerSocket
+    const { probe, socket } = await probing()
     const reasons: string[] = []
-    server.io.on('connection', (connected) => {
-      socket = connected
-      socket.conn.on('close', (reason) => reasons.push(reason))
-    })
-    const client = await new PollingClient(server.port).connect()
-    await client.post('40')
-    await client.get()
-    const probe = open(websocket(4, `&sid=${client.sid}`))
-    await probe.until('the open', () => probe.ws.readyState === 1)
-    const held = client.get()
-    probe.ws.send('2probe')
-    expect(await probe.next()).toBe('3probe')
-    expect((await held).body).toBe('6')
+    socket.conn.on('close', (reason) => reasons.push(reason))
     socket.emit('bye')
     const drained = how === 'drain' ? server.io.drain({ spread: 0, timeout: 60_000 }) : socket.disconnect(true)
     probe.ws.send('5')
@@ -327,17 +320,7 @@ describe('upgrade', () => {
   })
 
   it('[EIO-68] a client that polls on while the server closes its session is told so by polling', async () => {
-    server = await start()
-    const connected = new Promise<ServerSocket>((resolve) => server.io.on('connection', resolve))
-    const client = await new PollingClient(server.port).connect()
-    await client.post('40')
-    await client.get()
-    const probe = open(websocket(4, `&sid=${client.sid}`))
-    await probe.until('the open', () => probe.ws.readyState === 1)
-    probe.ws.send('2probe')
-    expect(await probe.next()).toBe('3probe')
-    expect((await client.get()).body).toBe('6')
-    const socket = await connected
+    const { client, probe, socket } = await probing()
     socket.disconnect(true)
 
     expect((await client.get()).body).toBe('41')
