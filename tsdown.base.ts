@@ -14,37 +14,6 @@ const base: UserConfig = {
   checks: { pluginTimings: false },
 }
 
-const REQUIRED = /^(?:const|let) (\w+) = require\(("(?:\.\/|@tidewire\/|node:)[^"]+")\);$/gm
-
-/**
- * perf: what a chunk takes from another one, from our packages or from Node it keeps in constants: a call then costs what it costs within a chunk. As
- * `require_core.f()` each call would look the function up. Nothing of that changes after it is loaded; what is used as a whole stays as it is. Lines
- * keep their numbers, columns of the source map are off where a name was replaced.
- */
-function constants(): TsdownPlugin {
-  return {
-    name: 'constants',
-    renderChunk(code, { fileName }) {
-      if (!/\.c?js$/.test(fileName)) return null
-      let text = code
-      for (const [line, variable, path] of code.matchAll(REQUIRED)) {
-        const names = new Set<string>()
-        const uses = new RegExp(`\\(0, ${variable}\\.(\\w+)\\)|\\b${variable}\\.(\\w+)\\b`, 'g')
-        const replaced = text.replace(uses, (_, called?: string, read?: string) => {
-          const name = (called ?? read)!
-          names.add(name)
-          return `${variable}$${name}`
-        })
-        const isUsedAsAWhole = new RegExp(`\\b${variable}\\b(?!\\$)`).test(replaced.replace(line, ''))
-        if (names.size === 0 || isUsedAsAWhole) continue
-        const list = [...names].map((name) => `${name}: ${variable}$${name}`).join(', ')
-        text = replaced.replace(line, () => `const { ${list} } = require(${path});`)
-      }
-      return { code: text, map: null }
-    },
-  }
-}
-
 /** Beside each CommonJS entry an ES module that hands its exports on: one copy of each class and of all state, whichever way it is loaded. */
 function wrappers(names: readonly string[], extension: string): TsdownPlugin {
   return {
@@ -77,7 +46,7 @@ export function commonJs(
     format: ['cjs'],
     outExtensions: () => ({ js: extension, dts: extension === '.js' ? '.d.ts' : '.d.cts' }),
     outputOptions: { strict: true, ...(outputOptions as object) },
-    plugins: [constants(), wrappers(modules, extension)],
+    plugins: [wrappers(modules, extension)],
   }
 }
 
